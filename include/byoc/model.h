@@ -1,0 +1,164 @@
+/*
+ * The words of the product: every enum with its text, which is the same in
+ * JSON, SQL, logs and on the command line; jobs; and what is recorded of a
+ * cluster. Data only: no I/O.
+ */
+#pragma once
+
+#include <byoc/err.h>
+#include <byoc/memory.h>
+#include <byoc/secret.h>
+#include <byoc/words.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { UUID_SIZE = 37, TRACEPARENT_SIZE = 56 };
+
+/* 8-4-4-4-12 hexadecimal digits, lower case? Anything else is no uuid. */
+bool uuid_valid(const char *text);
+void uuid_make(char uuid[UUID_SIZE]);
+
+/* A W3C traceparent of version 00? */
+bool traceparent_valid(const char *text);
+
+enum location {
+	LOCATION_FSN1,
+	LOCATION_NBG1,
+	LOCATION_HEL1,
+	LOCATION_ASH,
+	LOCATION_HIL,
+	LOCATION_SIN,
+	LOCATION_COUNT,
+};
+extern const struct words location_words;
+/* "eu-central", "us-east", ... */
+const char *location_zone(enum location location);
+
+enum cluster_type {
+	CLUSTER_DEDICATED,
+	CLUSTER_DEDICATED_HA,
+	CLUSTER_TYPE_COUNT
+};
+extern const struct words cluster_type_words;
+int cluster_type_control_planes(enum cluster_type type); /* 1 or 3 */
+
+enum cluster_status {
+	CLUSTER_PENDING,
+	CLUSTER_PROVISIONING,
+	CLUSTER_RUNNING,
+	CLUSTER_DELETING,
+	CLUSTER_DELETED,
+	CLUSTER_FAILED,
+	CLUSTER_STATUS_COUNT,
+};
+extern const struct words cluster_status_words;
+
+enum credential_status {
+	CREDENTIAL_PENDING_VALIDATION,
+	CREDENTIAL_READY,
+	CREDENTIAL_INVALID,
+	CREDENTIAL_STATUS_COUNT,
+};
+extern const struct words credential_status_words;
+
+enum goal { GOAL_PROVISION, GOAL_TEARDOWN, GOAL_COUNT };
+extern const struct words goal_words;
+
+/* What exists at Hetzner; the words are the API's singular names. */
+enum resource_kind {
+	RESOURCE_LOAD_BALANCER,
+	RESOURCE_SERVER,
+	RESOURCE_VOLUME,
+	RESOURCE_NETWORK,
+	RESOURCE_FIREWALL,
+	RESOURCE_PLACEMENT_GROUP,
+	RESOURCE_SSH_KEY,
+	RESOURCE_PRIMARY_IP,
+	RESOURCE_KIND_COUNT,
+};
+extern const struct words resource_kind_words;
+
+enum job_type {
+	JOB_CREDENTIAL_VALIDATE,
+	JOB_CLUSTER_PROVISION,
+	JOB_CLUSTER_TEARDOWN,
+	JOB_CLUSTER_PHASE,
+	JOB_TYPE_COUNT,
+};
+extern const struct words job_type_words;
+
+enum { PHASE_NAME_SIZE = 32 };
+
+struct job {
+	char id[UUID_SIZE];
+	enum job_type type;
+	char subject[UUID_SIZE]; /* the credential's or the cluster's id */
+	int run;                 /* of a phase; else 0 */
+	char phase[PHASE_NAME_SIZE];
+	int index;
+	char traceparent[TRACEPARENT_SIZE]; /* "" when none came along */
+};
+
+enum { JOB_SIZE_MAX = 64 * 1024 };
+
+/*
+ * Decodes the body of a message. Whatever is wrong with it is ERR_BAD_INPUT:
+ * "oversized", "bad_json", "bad_job" or "unknown_type".
+ */
+bool job_decode(
+	const char *body, size_t size, struct job *job, struct err *err);
+
+enum {
+	NAME_SIZE = 64,    /* RFC 1123 label and its zero byte */
+	ADDRESS_SIZE = 46, /* IPv4 or IPv6 as text */
+	SERVER_TYPE_SIZE = 32,
+	LIST_SIZE = 512,
+};
+
+/* One thing at Hetzner that belongs to a cluster, as recorded. */
+struct resource {
+	enum resource_kind kind;
+	int64_t id; /* Hetzner's */
+	char name[NAME_SIZE];
+	char phase[PHASE_NAME_SIZE]; /* which made it */
+	int index;
+	char public_address[ADDRESS_SIZE];
+	char private_address[ADDRESS_SIZE];
+	int64_t actions[8]; /* not known to have succeeded */
+	size_t action_count;
+};
+
+/* What is recorded of a cluster; secrets are sealed texts. */
+struct cluster {
+	char id[UUID_SIZE];
+	char name[NAME_SIZE];
+	enum location location;
+	enum cluster_type type;
+	int workers;
+	enum cluster_status status;
+	char server_type[SERVER_TYPE_SIZE];  /* "": not chosen yet */
+	char gateway_type[SERVER_TYPE_SIZE]; /* "": not chosen yet */
+	char ssh_sources[LIST_SIZE]; /* CIDRs that may reach port 22, by comma
+				      */
+	char ssh_public_key[256];    /* "": the keys are not made yet */
+	const char *sealed_ssh_private_key;
+	const char *sealed_authorities;
+	const char *sealed_join_token;
+};
+
+/*
+ * `<cluster name, shortened>-<first 8 of the id>-<what>[-<index>]`, a valid
+ * RFC 1123 label of at most 63 characters; index < 0: none. Underscores of
+ * `what` become hyphens.
+ */
+void resource_name(const struct cluster *cluster, const char *what, int index,
+	char name[NAME_SIZE]);
+
+/* Is it a lower-case RFC 1123 label of at most 63 characters? */
+bool cluster_name_valid(const char *name);
+
+/* Every resource carries these three. */
+#define LABEL_CLUSTER "mengi.cloud/cluster"
+#define LABEL_PHASE "mengi.cloud/phase" /* "network", "control_plane-0" */
+#define LABEL_MANAGED_BY "mengi.cloud/managed-by"
+#define MANAGED_BY "byoc"

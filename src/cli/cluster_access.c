@@ -1,0 +1,186 @@
+/*
+ * The way into a cluster: an administrator's kubeconfig, minted when it is
+ * asked for, and the SSH key for emergencies. Both go to standard output
+ * without passing through stdio's buffers.
+ */
+#include "commands.h"
+
+#include <byoc/clock.h>
+#include <byoc/cluster_keys.h>
+#include <byoc/json.h>
+#include <byoc/seal.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool print_secret(const struct secret *secret, struct err *err)
+{
+	size_t written = 0;
+
+	fflush(stdout);
+	while (written < secret->size) {
+		ssize_t n = write(STDOUT_FILENO, secret->bytes + written,
+			secret->size - written);
+		if (n < 0 && errno != EINTR)
+			return err_set(err, ERR_REFUSED, "output",
+				"cannot write the output: %s", strerror(errno));
+		written += n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+/* Opens what is sealed for a cluster; `what` is the end of its context. */
+static bool open_sealed(const struct call *call, const char *id,
+	const char *what, const char *sealed, struct secret *plain,
+	struct err *err)
+{
+	char context[80];
+
+	if (!sealed)
+		return err_set(err, ERR_REFUSED, "no_keys",
+			"the cluster has no keys: either they are not made "
+			"yet, or it is deleted");
+	struct keyring *keyring =
+		keyring_load(call->settings.key_dir, true, err);
+	if (!keyring)
+		return false;
+	snprintf(context, sizeof context, "cluster:%s:%s", id, what);
+	bool ok = unseal(keyring, context, sealed, plain, err);
+	keyring_free(keyring);
+	return ok;
+}
+
+static bool print_kubeconfig(const struct call *call, const char *id,
+	const struct cluster_access *access, struct err *err)
+{
+	char server[80];
+	struct secret authorities = {0};
+	struct secret kubeconfig = {0};
+	int64_t lifetime_s = 3600LL * option_number(call, OPTION_LIFETIME);
+	bool ok = open_sealed(call, id, "authorities",
+		access->sealed_authorities, &authorities, err);
+
+	if (ok && !*access->server)
+		ok = err_set(err, ERR_REFUSED, "no_endpoint",
+			"the cluster has no load balancer yet");
+	snprintf(server, sizeof server, "https://%s:6443", access->server);
+	ok = ok &&
+	     kubeconfig_mint(&authorities, access->name, server,
+		     "byoc-operator", clock_unix_ms() / 1000, lifetime_s,
+		     &kubeconfig, err) &&
+	     print_secret(&kubeconfig, err);
+	secret_clear(&authorities);
+	secret_clear(&kubeconfig);
+	return ok;
+}
+
+static int run_kubeconfig(struct call *call)
+{
+	char id[UUID_SIZE];
+	struct cluster_access access = {0};
+	struct err err = {0};
+	bool ok = store_console_find_cluster(
+			  call->store, call->arguments[0], id, &err) &&
+		  store_console_access(call->store, id, &access, &err) &&
+		  print_kubeconfig(call, id, &access, &err);
+
+	cluster_access_clear(&access);
+	return ok ? DONE : fail(&err);
+}
+
+const struct command cluster_kubeconfig_command = {
+	.noun = "cluster",
+	.verb = "kubeconfig",
+	.arguments = "ID",
+	.summary = "mint an administrator's kubeconfig",
+	.details = "Its client certificate is made now and ends by itself; "
+		   "there is no other way to\ntake it back. Needs the secret "
+		   "keys in BYOC_KEY_DIR:\n\n"
+		   "  (umask 077; byoc cluster kubeconfig demo > kubeconfig)\n"
+		   "  kubectl --kubeconfig kubeconfig get nodes",
+	.takes = BIT(OPTION_LIFETIME),
+	.needs = NEED_DATABASE | NEED_KEYS,
+	.store = true,
+	.run = run_kubeconfig,
+};
+
+static const char *member(struct json_object *object, const char *key)
+{
+	return json_object_get_string(json_object_object_get(object, key));
+}
+
+static bool is_node(struct json_object *resource)
+{
+	const char *phase = member(resource, "phase");
+
+	return member(resource, "private_address") &&
+	       (strcmp(phase, "control_plane") == 0 ||
+		       strcmp(phase, "worker") == 0);
+}
+
+/* How to use the key, on standard error, so that it can go into a file. */
+static void explain_way(
+	struct json_object *cluster, const char *id, const char *gateway)
+{
+	struct json_object *resources =
+		json_object_object_get(cluster, "resources");
+	const char *first = NULL;
+
+	for (size_t i = 0; i < json_object_array_length(resources); i++) {
+		struct json_object *resource =
+			json_object_array_get_idx(resources, i);
+		if (!is_node(resource))
+			continue;
+		if (!first)
+			remark("# Nodes:");
+		first = first ? first : member(resource, "private_address");
+		remark("#   %-15s  %s", member(resource, "private_address"),
+			member(resource, "name"));
+	}
+	remark("# (umask 077; byoc cluster ssh-key %.8s > id_%.8s)", id, id);
+	if (*gateway)
+		remark("# ssh -i id_%.8s -o ProxyCommand='ssh -i id_%.8s "
+		       "-W %%h:%%p root@%s' root@%s",
+			id, id, gateway, first ? first : "ADDRESS");
+	else
+		remark("# There is no NAT gateway yet, through which the way "
+		       "leads.");
+}
+
+static int run_ssh_key(struct call *call)
+{
+	char id[UUID_SIZE];
+	struct cluster_access access = {0};
+	struct secret key = {0};
+	struct json_object *cluster = NULL;
+	struct err err = {0};
+	bool ok = store_console_find_cluster(
+			  call->store, call->arguments[0], id, &err) &&
+		  store_console_access(call->store, id, &access, &err) &&
+		  open_sealed(call, id, "ssh_private_key",
+			  access.sealed_ssh_private_key, &key, &err);
+
+	if (ok)
+		cluster = store_console_cluster(call->store, id, &err);
+	ok = cluster && print_secret(&key, &err);
+	if (ok)
+		explain_way(cluster, id, access.gateway);
+	json_free(cluster);
+	secret_clear(&key);
+	cluster_access_clear(&access);
+	return ok ? DONE : fail(&err);
+}
+
+const struct command cluster_ssh_key_command = {
+	.noun = "cluster",
+	.verb = "ssh-key",
+	.arguments = "ID",
+	.summary = "the SSH key for emergencies, and the way to the nodes",
+	.details = "The key goes to standard output, the way to standard "
+		   "error. Nodes have no public\naddress: it leads through the "
+		   "NAT gateway.",
+	.needs = NEED_DATABASE | NEED_KEYS,
+	.store = true,
+	.run = run_ssh_key,
+};

@@ -1,0 +1,115 @@
+/* Cluster commands that ask for something: deleting, and another attempt. */
+#include "commands.h"
+
+#include "table.h"
+#include "watch.h"
+#include <byoc/json.h>
+#include <json-c/json.h>
+#include <string.h>
+
+/* Both status and name are never null. */
+static const char *member(struct json_object *cluster, const char *key)
+{
+	return json_object_get_string(json_object_object_get(cluster, key));
+}
+
+/* The record that was called on the command line; the caller frees. */
+static struct json_object *find_cluster(struct call *call, struct err *err)
+{
+	char id[UUID_SIZE];
+
+	return store_console_find_cluster(
+		       call->store, call->arguments[0], id, err)
+		       ? store_console_cluster(call->store, id, err)
+		       : NULL;
+}
+
+/* Shows that it was asked for; then stays and watches, if told to. */
+static int follow(struct call *call, struct json_object *cluster,
+	const char *what, int64_t after)
+{
+	if (call->option[OPTION_WATCH])
+		return watch_cluster(call, member(cluster, "id"), after);
+	if (call->json)
+		json_print(cluster);
+	else
+		printf("cluster %s: %s; watch it with "
+		       "`byoc cluster watch %.8s`\n",
+			member(cluster, "name"), what, member(cluster, "id"));
+	return DONE;
+}
+
+static int run_delete(struct call *call)
+{
+	struct err err = {0};
+	int64_t after = -1;
+	int status = DONE;
+	struct json_object *cluster = find_cluster(call, &err);
+
+	if (!cluster)
+		return fail(&err);
+	if (strcmp(member(cluster, "status"), "deleted") == 0) {
+		if (call->json)
+			json_print(cluster);
+		else
+			printf("cluster %s is deleted already\n",
+				member(cluster, "name"));
+	} else if (store_console_delete_cluster(
+			   call->store, member(cluster, "id"), &err)) {
+		after = store_console_run_begin(
+			call->store, member(cluster, "id"), &err);
+		status = after < 0
+				 ? fail(&err)
+				 : follow(call, cluster,
+					   "its deletion is asked for", after);
+	} else {
+		status = fail(&err);
+	}
+	json_free(cluster);
+	return status;
+}
+
+const struct command cluster_delete_command = {
+	.noun = "cluster",
+	.verb = "delete",
+	.arguments = "ID",
+	.summary = "ask for a cluster and all it has to be removed",
+	.details = "Removes everything that belongs to the cluster in the "
+		   "Hetzner project, volumes\nand their data included.",
+	.takes = BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
+	.needs = NEED_DATABASE,
+	.store = true,
+	.run = run_delete,
+};
+
+static int run_retry(struct call *call)
+{
+	struct err err = {0};
+	int64_t after = -1;
+	struct json_object *cluster = find_cluster(call, &err);
+
+	if (!cluster)
+		return fail(&err);
+	if (store_console_retry_cluster(
+		    call->store, member(cluster, "id"), &err))
+		after = store_console_run_begin(
+			call->store, member(cluster, "id"), &err);
+	int status = after < 0 ? fail(&err)
+			       : follow(call, cluster,
+					 "another attempt is asked for", after);
+	json_free(cluster);
+	return status;
+}
+
+const struct command cluster_retry_command = {
+	.noun = "cluster",
+	.verb = "retry",
+	.arguments = "ID",
+	.summary = "another attempt for a cluster that failed",
+	.details = "Towards the goal it failed at: its building, or its "
+		   "deletion. What exists already\nis used.",
+	.takes = BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
+	.needs = NEED_DATABASE,
+	.store = true,
+	.run = run_retry,
+};

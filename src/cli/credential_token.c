@@ -1,0 +1,235 @@
+/*
+ * Credential commands that have to do with tokens: storing one, replacing it,
+ * and having it judged. The judging is a worker's: here it is only waited for.
+ */
+#include "commands.h"
+
+#include "table.h"
+#include "token.h"
+#include <byoc/clock.h>
+#include <byoc/json.h>
+#include <byoc/seal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { POLL_MS = 200 };
+
+/* Reads the token and seals it for a credential; the caller frees. */
+static char *read_sealed(const struct call *call, const char *id, int *status)
+{
+	char context[64];
+	char *sealed = NULL;
+	struct secret token;
+	struct err err = {0};
+	struct keyring *keyring =
+		keyring_load(call->settings.key_dir, false, &err);
+
+	if (keyring &&
+		token_read(call->option[OPTION_TOKEN_FILE], &token, &err)) {
+		snprintf(context, sizeof context, "credential:%s:token", id);
+		seal(keyring, context, token.bytes, token.size, &sealed, &err);
+		secret_clear(&token);
+	}
+	keyring_free(keyring);
+	if (err.kind)
+		*status = fail(&err);
+	return err.kind ? NULL : sealed;
+}
+
+/* Says what was found; gives the command's status. */
+static int tell_verdict(struct json_object *credential)
+{
+	struct err err = {0};
+	const struct json_in in = {credential, "credential", &err};
+	const char *name = json_text_ref(&in, "name");
+	const char *status = json_text_ref(&in, "status");
+	const char *reason = json_opt_text_ref(&in, "reason");
+
+	if (err.kind)
+		return fail(&err);
+	if (strcmp(status, "invalid") == 0)
+		return fail_saying("credential '%s' is invalid: %s", name,
+			reason ? reason : "no reason was given");
+	if (strcmp(status, "ready") != 0)
+		return fail_saying("credential '%s' is %s again", name, status);
+	remark("credential '%s' is ready", name);
+	return DONE;
+}
+
+/* Has it been judged since `before` (NULL: ever)? */
+static bool judged(struct json_object *credential, const char *before)
+{
+	struct err ignored = {0};
+	const struct json_in in = {credential, "credential", &ignored};
+	const char *now = json_opt_text_ref(&in, "validated_at");
+
+	return now && (!before || strcmp(now, before) != 0);
+}
+
+/* Waits for a worker's verdict; gives the credential then, or NULL. */
+static struct json_object *await_verdict(
+	struct call *call, const char *id, const char *before, int *status)
+{
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+	int timeout_s = option_number(call, OPTION_TIMEOUT);
+	int64_t deadline_ms = clock_now_ms() + 1000LL * timeout_s;
+	struct err err = {0};
+
+	while (clock_now_ms() < deadline_ms) {
+		err_clear(&err);
+		struct json_object *found =
+			store_console_credential(call->store, id, &err);
+		if (found && judged(found, before)) {
+			*status = DONE;
+			return found;
+		}
+		json_free(found);
+		if (err.kind && err.kind != ERR_RETRY)
+			break;
+		nanosleep(&pause, NULL);
+		if (err.kind)
+			store_console_reconnect(call->store, &err);
+	}
+	*status = err.kind ? fail(&err)
+			   : fail_saying("no worker has judged the token "
+					 "within %d s: is one running? It will "
+					 "be judged as soon as one is",
+				     timeout_s);
+	return NULL;
+}
+
+/* With --wait waits; then shows the credential, or its id alone. */
+static int finish(
+	struct call *call, const char *id, const char *before, bool show_id)
+{
+	struct json_object *credential = NULL;
+	struct err err = {0};
+	int status = DONE;
+
+	if (show_id && !call->json)
+		puts(id);
+	if (call->option[OPTION_WAIT]) {
+		credential = await_verdict(call, id, before, &status);
+		if (credential)
+			status = tell_verdict(credential);
+	}
+	if (call->json && !credential) {
+		credential = store_console_credential(call->store, id, &err);
+		if (!credential)
+			status = fail(&err);
+	}
+	if (call->json && credential)
+		json_print(credential);
+	json_free(credential);
+	return status;
+}
+
+static int run_add(struct call *call)
+{
+	char id[UUID_SIZE];
+	struct err err = {0};
+	int status = FAILED;
+
+	uuid_make(id);
+	char *sealed = read_sealed(call, id, &status);
+	if (!sealed)
+		return status;
+	bool ok = store_console_add_credential(
+		call->store, id, call->option[OPTION_NAME], sealed, &err);
+	free(sealed);
+	return ok ? finish(call, id, NULL, true) : fail(&err);
+}
+
+const struct command credential_add_command = {
+	.noun = "credential",
+	.verb = "add",
+	.summary = "store an API token, sealed, and have it judged",
+	.details = "Asks for the token, or reads it from a file or a pipe: it "
+		   "is never an argument,\nwhere others could see it. Prints "
+		   "the id. A worker then asks Hetzner whether the\ntoken may "
+		   "read and write:\n\n"
+		   "  byoc credential add --name acme --wait < token.txt",
+	.takes = BIT(OPTION_NAME) | BIT(OPTION_TOKEN_FILE) | BIT(OPTION_WAIT) |
+		 BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT),
+	.requires = BIT(OPTION_NAME),
+	.needs = NEED_DATABASE | NEED_KEYS,
+	.store = true,
+	.run = run_add,
+};
+
+/* The moment of the last verdict; the caller frees. NULL: none so far. */
+static char *last_verdict(struct call *call, const char *id, struct err *err)
+{
+	struct json_object *credential =
+		store_console_credential(call->store, id, err);
+	const struct json_in in = {credential, "credential", err};
+	const char *moment = json_opt_text_ref(&in, "validated_at");
+	char *copy = moment ? memory_copy_text(moment) : NULL;
+
+	json_free(credential);
+	return copy;
+}
+
+static int run_rotate(struct call *call)
+{
+	char id[UUID_SIZE];
+	struct err err = {0};
+	int status = FAILED;
+
+	if (!store_console_find_credential(
+		    call->store, call->arguments[0], id, &err))
+		return fail(&err);
+	char *sealed = read_sealed(call, id, &status);
+	if (!sealed)
+		return status;
+	char *before = last_verdict(call, id, &err);
+	bool ok = !err.kind && store_console_rotate_credential(
+				       call->store, id, sealed, &err);
+	free(sealed);
+	status = ok ? finish(call, id, before, false) : fail(&err);
+	free(before);
+	return status;
+}
+
+const struct command credential_rotate_command = {
+	.noun = "credential",
+	.verb = "rotate",
+	.arguments = "ID",
+	.summary = "give a credential a new token",
+	.details = "The new token takes the old one's place once a worker has "
+		   "found it good; until\nthen clusters go on with the old "
+		   "one.",
+	.takes = BIT(OPTION_TOKEN_FILE) | BIT(OPTION_WAIT) |
+		 BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT),
+	.needs = NEED_DATABASE | NEED_KEYS,
+	.store = true,
+	.run = run_rotate,
+};
+
+static int run_validate(struct call *call)
+{
+	char id[UUID_SIZE];
+	struct err err = {0};
+
+	if (!store_console_find_credential(
+		    call->store, call->arguments[0], id, &err))
+		return fail(&err);
+	char *before = last_verdict(call, id, &err);
+	bool ok = !err.kind &&
+		  store_console_validate_credential(call->store, id, &err);
+	int status = ok ? finish(call, id, before, false) : fail(&err);
+	free(before);
+	return status;
+}
+
+const struct command credential_validate_command = {
+	.noun = "credential",
+	.verb = "validate",
+	.arguments = "ID",
+	.summary = "have its token judged again",
+	.takes = BIT(OPTION_WAIT) | BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT),
+	.needs = NEED_DATABASE,
+	.store = true,
+	.run = run_validate,
+};

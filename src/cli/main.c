@@ -1,0 +1,132 @@
+/*
+ * byoc, the operator's command: finds the command, reads its options, then the
+ * settings it needs, opens the database if it wants that, and runs it.
+ */
+#include "command.h"
+
+#include <byoc/memory.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int refuse_word(const char *noun, const char *word)
+{
+	const char *guess = command_guess(noun, word);
+
+	fprintf(stderr, "byoc: there is no command '%s%s%s'", noun ? noun : "",
+		noun ? " " : "", word);
+	if (guess)
+		fprintf(stderr, "; did you mean '%s%s%s'?", noun ? noun : "",
+			noun ? " " : "", guess);
+	fprintf(stderr, "\nSee `byoc %s%s--help`.\n", noun ? noun : "",
+		noun ? " " : "");
+	return USAGE;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+	       strcmp(word, "help") == 0;
+}
+
+/* Takes each setting that the command needs, or says which are amiss. */
+static bool take_settings(struct call *call)
+{
+	char *complaints;
+
+	if (settings_read(&call->settings, call->command->needs, &complaints))
+		return true;
+	for (char *line = strtok(complaints, "\n"); line;
+		line = strtok(NULL, "\n"))
+		fail_saying("%s", line);
+	free(complaints);
+	return false;
+}
+
+static int run(struct call *call)
+{
+	struct err err = {0};
+
+	if (!take_settings(call))
+		return FAILED;
+	if (call->command->store) {
+		call->store =
+			store_console_open(&call->settings.database_url, &err);
+		if (!call->store)
+			return fail(&err);
+	}
+	return call->command->run(call);
+}
+
+static int call_command(const struct command *command, int argc, char **argv)
+{
+	struct call call = {.command = command};
+	int status = options_read(&call, argc, argv);
+
+	if (status == DONE && call.option[OPTION_HELP])
+		help_command(command, stdout);
+	else if (status == DONE)
+		status = run(&call);
+	store_console_free(call.store);
+	settings_clear(&call.settings);
+	return status;
+}
+
+static int call_noun(const struct noun *noun, int argc, char **argv)
+{
+	if (argc < 2) {
+		help_noun(noun, stderr);
+		return USAGE;
+	}
+	if (asks_for_help(argv[1])) {
+		help_noun(noun, stdout);
+		return DONE;
+	}
+	const struct command *command = command_find(noun->name, argv[1]);
+	return command ? call_command(command, argc - 1, argv + 1)
+		       : refuse_word(noun->name, argv[1]);
+}
+
+static int dispatch(int argc, char **argv)
+{
+	if (argc < 2) {
+		help_overview(stderr);
+		return USAGE;
+	}
+	/* `byoc help cluster` is `byoc cluster help`. */
+	if (strcmp(argv[1], "help") == 0 && argc > 2) {
+		argv[1] = argv[2];
+		argv[2] = argc > 3 ? argv[3] : "--help";
+		if (argc > 3)
+			argv[3] = "--help";
+	}
+	if (asks_for_help(argv[1])) {
+		help_overview(stdout);
+		return DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("byoc " BYOC_VERSION);
+		return DONE;
+	}
+	const struct noun *noun = noun_find(argv[1]);
+	if (noun)
+		return call_noun(noun, argc - 1, argv + 1);
+	const struct command *command = command_find(NULL, argv[1]);
+	return command ? call_command(command, argc - 1, argv + 1)
+		       : refuse_word(NULL, argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	secret_harden_process();
+	setlocale(LC_CTYPE, "");
+	tzset();
+	int status = dispatch(argc, argv);
+	if (fflush(stdout) || ferror(stdout)) {
+		fail_saying("cannot write the output: %s", strerror(errno));
+		return FAILED;
+	}
+	return status;
+}

@@ -1,0 +1,296 @@
+/*
+ * The table of options: one row serves parsing, checking and help. Values are
+ * checked here, before any door is opened, so that a wrong call changes
+ * nothing.
+ */
+#include "command.h"
+
+#include "network.h"
+#include <byoc/memory.h>
+#include <byoc/model.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WHY_SIZE = 200 };
+
+struct row {
+	const char *name;
+	const char *value; /* what to call its value; NULL: a flag */
+	const char *help;
+	const char *standard;      /* default, for people too */
+	int least, most;           /* of a number */
+	const struct words *words; /* of a word */
+	/* Says why a value is no good; NULL: nothing to check. */
+	bool (*check)(const struct row *row, const char *text, char *why);
+	char letter;
+};
+
+static bool check_number(const struct row *row, const char *text, char *why)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (strspn(text, "0123456789") == strlen(text) && *text &&
+		number >= row->least && number <= row->most)
+		return true;
+	snprintf(why, WHY_SIZE, "want a number from %d to %d", row->least,
+		row->most);
+	return false;
+}
+
+static bool check_word(const struct row *row, const char *text, char *why)
+{
+	char list[WHY_SIZE - 8];
+
+	if (words_find(row->words, text) >= 0)
+		return true;
+	words_list(row->words, list, sizeof list);
+	snprintf(why, WHY_SIZE, "want %s", list);
+	return false;
+}
+
+static bool check_type(const struct row *row, const char *text, char *why)
+{
+	if (strcmp(text, "development") != 0)
+		return check_word(row, text, why);
+	snprintf(why, WHY_SIZE,
+		"development clusters are not BYOC: want dedicated or "
+		"dedicated_ha");
+	return false;
+}
+
+static bool check_cluster_name(
+	const struct row *row, const char *text, char *why)
+{
+	(void)row;
+	if (cluster_name_valid(text))
+		return true;
+	snprintf(why, WHY_SIZE,
+		"want 1 to 63 of a-z, 0-9 and '-', beginning and ending with "
+		"a letter or digit");
+	return false;
+}
+
+/* Free text, but on one line and readable. */
+static bool check_text(const struct row *row, const char *text, char *why)
+{
+	size_t length = strlen(text);
+
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			length = 0;
+	if (length > 0 && length <= (size_t)row->most)
+		return true;
+	snprintf(why, WHY_SIZE,
+		"want 1 to %d characters, and no control characters",
+		row->most);
+	return false;
+}
+
+static bool check_network(const struct row *row, const char *text, char *why)
+{
+	char canonical[NETWORK_SIZE];
+
+	(void)row;
+	return strcmp(text, "none") == 0 ||
+	       network_read(text, canonical, why, WHY_SIZE);
+}
+
+static const char *const output_text[] = {"table", "json"};
+static const struct words output_words = {"output", output_text, 2};
+
+static const struct row rows[OPTION_COUNT] = {
+	[OPTION_HELP] = {"help", .letter = 'h', .help = "show this help"},
+	[OPTION_OUTPUT] = {"output", "FORM", "table or json", "table",
+		.letter = 'o', .words = &output_words, .check = check_word},
+	[OPTION_NAME] = {"name", "NAME", "what to call it", .most = 63,
+		.check = check_text},
+	[OPTION_TOKEN_FILE] = {"token-file", "FILE",
+		"the file that holds the token", "standard input"},
+	[OPTION_CLUSTER_NAME] = {"name", "NAME",
+		"what to call it: a-z, 0-9 and '-'",
+		.check = check_cluster_name},
+	[OPTION_CREDENTIAL] = {"credential", "ID",
+		"the credential to build it with"},
+	[OPTION_LOCATION] = {"location", "PLACE",
+		"fsn1, nbg1, hel1, ash, hil or sin", .words = &location_words,
+		.check = check_word},
+	[OPTION_TYPE] = {"type", "TYPE",
+		"dedicated (1 control plane) or dedicated_ha (3)",
+		.words = &cluster_type_words, .check = check_type},
+	[OPTION_WORKERS] = {"workers", "N", "extra workers, up to 100", "0", 0,
+		100, .check = check_number},
+	[OPTION_SERVER_TYPE] = {"server-type", "TYPE",
+		"Hetzner's name, such as cx32", "the cheapest that will do",
+		.most = SERVER_TYPE_SIZE - 1, .check = check_text},
+	[OPTION_SSH_FROM] = {"ssh-from", "CIDR",
+		"who may reach SSH; may be repeated; or none", "everybody",
+		.check = check_network},
+	[OPTION_LIFETIME] = {"lifetime", "HOURS",
+		"how long the kubeconfig is good", "24", 1, 8760,
+		.check = check_number},
+	[OPTION_DELETED] = {"deleted", .help = "deleted ones, too"},
+	[OPTION_ALL] = {"all", .help = "every dead job"},
+	[OPTION_WATCH] = {"watch", .help = "stay and watch until it is done"},
+	[OPTION_WAIT] = {"wait", .help = "wait until a worker has judged it"},
+	[OPTION_TIMEOUT] = {"timeout", "SECONDS", "the longest to wait", "60",
+		1, 86400, .check = check_number},
+};
+
+/* Options of getopt_long count from here; below are letters. */
+enum { FIRST_LONG = 256 };
+
+static bool takes(const struct command *command, enum option_id id)
+{
+	return id == OPTION_HELP || (command->takes & BIT(id));
+}
+
+static void describe(const struct command *command,
+	struct option list[OPTION_COUNT + 1], char letters[2 * OPTION_COUNT])
+{
+	size_t count = 0;
+	size_t used = 0;
+
+	letters[used++] = ':';
+	for (int id = 0; id < OPTION_COUNT; id++) {
+		const struct row *row = &rows[id];
+		if (!takes(command, (enum option_id)id))
+			continue;
+		list[count++] = (struct option){row->name,
+			row->value ? required_argument : no_argument, NULL,
+			FIRST_LONG + id};
+		if (row->letter)
+			letters[used++] = row->letter;
+		if (row->letter && row->value)
+			letters[used++] = ':';
+	}
+	list[count] = (struct option){0};
+	letters[used] = '\0';
+}
+
+static int find_id(int found)
+{
+	int id = found - FIRST_LONG;
+
+	if (found < FIRST_LONG)
+		for (id = OPTION_COUNT - 1; id >= 0; id--)
+			if (rows[id].letter == found)
+				break;
+	return id;
+}
+
+/* Keeps and checks one option. */
+static int take(struct call *call, enum option_id id, const char *value)
+{
+	const struct row *row = &rows[id];
+	char why[WHY_SIZE];
+
+	if (row->check && value && !row->check(row, value, why))
+		return usage(
+			call->command, "--%s %s: %s", row->name, value, why);
+	if (id == OPTION_SSH_FROM) {
+		if (call->ssh_from_count == SSH_FROM_MAX)
+			return usage(call->command,
+				"--ssh-from: at most %d times", SSH_FROM_MAX);
+		call->ssh_from[call->ssh_from_count++] = value;
+	} else if (call->option[id] && row->value) {
+		return usage(call->command, "--%s is given twice", row->name);
+	}
+	call->option[id] = value ? value : "";
+	return DONE;
+}
+
+/* The option that getopt_long stumbled over, as it was written. */
+static int refuse(const struct call *call, int found, char **argv)
+{
+	char letter[3] = {'-', (char)optopt, '\0'};
+	bool is_letter = optopt > 0 && optopt < FIRST_LONG;
+	const char *name = is_letter ? letter : argv[optind - 1];
+
+	if (found == ':')
+		return usage(call->command, "%s wants a value", name);
+	return usage(call->command, "there is no option %s here", name);
+}
+
+static int check_arguments(const struct call *call)
+{
+	const char *wanted = call->command->arguments;
+	int count = call->argument_count;
+
+	if (!wanted && count > 0)
+		return usage(call->command, "'%s' is one word too many",
+			call->arguments[0]);
+	if (!wanted || call->option[OPTION_ALL])
+		return DONE;
+	if (count == 0)
+		return usage(call->command, "%s is missing",
+			strstr(wanted, "...") ? "ID" : wanted);
+	if (count > 1 && !strstr(wanted, "..."))
+		return usage(call->command, "'%s' is one word too many",
+			call->arguments[1]);
+	return DONE;
+}
+
+static int check_required(const struct call *call)
+{
+	for (int id = 0; id < OPTION_COUNT; id++)
+		if ((call->command->requires & BIT(id)) && !call->option[id])
+			return usage(call->command, "--%s %s is missing",
+				rows[id].name, rows[id].value);
+	return DONE;
+}
+
+int options_read(struct call *call, int argc, char **argv)
+{
+	struct option list[OPTION_COUNT + 1];
+	char letters[2 * OPTION_COUNT];
+	int found;
+
+	describe(call->command, list, letters);
+	opterr = 0;
+	while ((found = getopt_long(argc, argv, letters, list, NULL)) != -1) {
+		if (found == '?' || found == ':')
+			return refuse(call, found, argv);
+		if (take(call, (enum option_id)find_id(found), optarg))
+			return USAGE;
+	}
+	call->arguments = argv + optind;
+	call->argument_count = argc - optind;
+	if (call->option[OPTION_HELP])
+		return DONE;
+	call->json = call->option[OPTION_OUTPUT] &&
+		     strcmp(call->option[OPTION_OUTPUT], "json") == 0;
+	return check_arguments(call) || check_required(call) ? USAGE : DONE;
+}
+
+int option_number(const struct call *call, enum option_id id)
+{
+	return atoi(call->option[id] ? call->option[id] : rows[id].standard);
+}
+
+static void print_row(const struct command *command, int id, FILE *out)
+{
+	const struct row *row = &rows[id];
+	char left[32];
+	char letter[6] = "    ";
+
+	if (row->letter)
+		snprintf(letter, sizeof letter, "-%c, ", row->letter);
+	snprintf(left, sizeof left, "%s--%s %s", letter, row->name,
+		row->value ? row->value : "");
+	fprintf(out, "  %-26s %s", left, row->help);
+	if (row->standard)
+		fprintf(out, " (%s)", row->standard);
+	else if (command->requires & BIT(id))
+		fputs(" (required)", out);
+	fputc('\n', out);
+}
+
+void options_print(const struct command *command, FILE *out)
+{
+	for (int id = 1; id < OPTION_COUNT; id++)
+		if (takes(command, (enum option_id)id))
+			print_row(command, id, out);
+	print_row(command, OPTION_HELP, out);
+}

@@ -1,0 +1,87 @@
+/* What is done once: making keys, the database's schema, the topology. */
+#include "commands.h"
+
+#include "table.h"
+#include <byoc/broker.h>
+#include <byoc/json.h>
+#include <byoc/migrate.h>
+#include <byoc/seal.h>
+
+static int run_keygen(struct call *call)
+{
+	const char *dir = call->arguments[0];
+	char id[SEAL_KEY_ID_SIZE];
+	struct err err = {0};
+
+	if (!keyring_make_key(dir, id, &err))
+		return fail(&err);
+	if (call->json) {
+		struct json_object *object = json_new();
+		json_add_text(object, "key_id", id);
+		json_add_text(object, "dir", dir);
+		json_print(object);
+		json_free(object);
+		return DONE;
+	}
+	printf("Made key %s:\n"
+	       "  %s/%s.key  opens what was sealed: for workers only\n"
+	       "  %s/%s.pub  seals: for whoever stores tokens\n"
+	       "Keep a copy of the .key file in a safe place: what is sealed "
+	       "cannot be read\nwithout it. Then set BYOC_KEY_DIR=%s.\n",
+		id, dir, id, dir, id, dir);
+	return DONE;
+}
+
+const struct command keygen_command = {
+	.verb = "keygen",
+	.arguments = "DIR",
+	.summary = "make a key pair for sealing secrets",
+	.details = "Makes DIR when it is missing. A second key in the same "
+		   "folder is a rotation: the\nnewest key seals, every key "
+		   "opens. Nothing is ever overwritten.",
+	.takes = BIT(OPTION_OUTPUT),
+	.run = run_keygen,
+};
+
+static int run_migrate(struct call *call)
+{
+	struct err err = {0};
+
+	return migrate(&call->settings.database_url, stdout, &err) ? DONE
+								   : fail(&err);
+}
+
+const struct command migrate_command = {
+	.verb = "migrate",
+	.summary = "bring the database's schema up to date",
+	.details = "Makes the schema byoc and what is in it, or what is new "
+		   "since the last time. May\nbe run again, and by two at "
+		   "once. The database's user has to own the schema, or\nbe "
+		   "allowed to make it.",
+	.needs = NEED_DATABASE,
+	.run = run_migrate,
+};
+
+static int run_topology(struct call *call)
+{
+	const struct broker_options options = {
+		.url = &call->settings.amqp_url,
+		.ca_file = call->settings.amqp_ca_file,
+		.name = "byoc topology",
+	};
+	struct err err = {0};
+
+	if (!broker_declare_topology(&options, &err))
+		return fail(&err);
+	puts("the exchanges and queues of BYOC are in place");
+	return DONE;
+}
+
+const struct command topology_command = {
+	.verb = "topology",
+	.summary = "declare the broker's exchanges and queues",
+	.details = "Workers do this, too, when they start. May be run again; "
+		   "nothing that exists is\nchanged.",
+	.needs = NEED_BROKER,
+	.run = run_topology,
+};

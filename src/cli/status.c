@@ -1,0 +1,146 @@
+/* One screen on how everything is: database, broker, queues, records. */
+#include "commands.h"
+
+#include "table.h"
+#include <byoc/broker_queue.h>
+#include <byoc/json.h>
+#include <json-c/json.h>
+
+static const char *const queues[] = {
+	BROKER_JOBS,
+	BROKER_DEAD,
+	BROKER_JOBS ".wait.250",
+	BROKER_JOBS ".wait.500",
+	BROKER_JOBS ".wait.1000",
+	BROKER_JOBS ".wait.2000",
+	BROKER_JOBS ".wait.5000",
+	BROKER_JOBS ".wait.15000",
+	BROKER_JOBS ".wait.60000",
+};
+
+/* {name: {messages, consumers}}; NULL with an error. */
+static struct json_object *count_queues(struct call *call, struct err *err)
+{
+	const struct broker_options options = {
+		.url = &call->settings.amqp_url,
+		.ca_file = call->settings.amqp_ca_file,
+		.name = "byoc status",
+	};
+	struct broker_console *console = broker_console_open(&options, err);
+	struct json_object *counts = json_new();
+
+	for (size_t i = 0; console && i < COUNT(queues) && !err->kind; i++) {
+		struct queue_count count;
+		if (!broker_console_count(console, queues[i], &count, err))
+			break;
+		struct json_object *row = json_new();
+		json_add_i64(row, "messages", count.messages);
+		json_add_i64(row, "consumers", count.consumers);
+		json_add(counts, queues[i], row);
+	}
+	broker_console_free(console);
+	if (!err->kind)
+		return counts;
+	json_free(counts);
+	return NULL;
+}
+
+static int64_t number(struct json_object *object, const char *key)
+{
+	return json_object_get_int64(json_object_object_get(object, key));
+}
+
+/* "2 ready, 1 invalid" out of {"ready": 2, "invalid": 1}. */
+static void print_numbers(const char *title, struct json_object *numbers)
+{
+	const char *before = "";
+
+	printf("%-12s", title);
+	json_object_object_foreach(numbers, word, count)
+	{
+		printf("%s%lld %s", before,
+			(long long)json_object_get_int64(count), word);
+		before = ", ";
+	}
+	puts(*before ? "" : "none");
+}
+
+static void print_database(struct json_object *status)
+{
+	struct json_object *outbox = json_object_object_get(status, "outbox");
+
+	printf("%-12sreachable, schema version %lld\n", "database",
+		(long long)number(status, "schema_version"));
+	print_numbers(
+		"credentials", json_object_object_get(status, "credentials"));
+	print_numbers("clusters", json_object_object_get(status, "clusters"));
+	print_numbers("phases", json_object_object_get(status, "phases"));
+	printf("%-12s%lld in force, held by %lld workers\n", "leases",
+		(long long)number(status, "leases"),
+		(long long)number(status, "workers"));
+	printf("%-12s%lld messages, the oldest waits for %lld ms\n", "outbox",
+		(long long)number(outbox, "rows"),
+		(long long)number(outbox, "oldest_ms"));
+}
+
+static void print_broker(struct json_object *counts)
+{
+	int64_t waiting = 0;
+
+	for (size_t i = 2; i < COUNT(queues); i++)
+		waiting += number(
+			json_object_object_get(counts, queues[i]), "messages");
+	struct json_object *jobs = json_object_object_get(counts, BROKER_JOBS);
+	struct json_object *dead = json_object_object_get(counts, BROKER_DEAD);
+	printf("%-12sreachable, %lld consumers\n", "broker",
+		(long long)number(jobs, "consumers"));
+	printf("%-12s%lld ready, %lld waiting, %lld dead\n", "jobs",
+		(long long)number(jobs, "messages"), (long long)waiting,
+		(long long)number(dead, "messages"));
+}
+
+/* A part that cannot be reached is shown as such; the other one still is. */
+static void print_part(struct json_object *part, const char *title,
+	const struct err *err, void (*print)(struct json_object *))
+{
+	if (part)
+		print(part);
+	else
+		printf("%-12s%s\n", title, err->text);
+}
+
+static int run_status(struct call *call)
+{
+	struct err database_err = {0};
+	struct err broker_err = {0};
+	struct json_object *database = NULL;
+	struct store_console *store =
+		store_console_open(&call->settings.database_url, &database_err);
+
+	if (store)
+		database = store_console_status(store, &database_err);
+	store_console_free(store);
+	struct json_object *broker = count_queues(call, &broker_err);
+	int status = database && broker ? DONE : FAILED;
+	if (call->json) {
+		struct json_object *both = json_new();
+		json_add(both, "database", database);
+		json_add(both, "queues", broker);
+		json_print(both);
+		json_free(both);
+		return status;
+	}
+	print_part(database, "database", &database_err, print_database);
+	print_part(broker, "broker", &broker_err, print_broker);
+	json_free(database);
+	json_free(broker);
+	return status;
+}
+
+const struct command status_command = {
+	.verb = "status",
+	.summary = "how database, broker, queues and records are",
+	.takes = BIT(OPTION_OUTPUT),
+	.needs = NEED_DATABASE | NEED_BROKER,
+	.run = run_status,
+};

@@ -1,0 +1,45 @@
+/*
+ * Data for people: tables and fields out of JSON objects. Everything is shown
+ * on one line and without control characters, for it may come from outside.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct json_object;
+
+enum form {
+	FORM_PLAIN,    /* a text, a number, or an array of them */
+	FORM_SHORT_ID, /* the first 8 digits of a uuid */
+	FORM_MOMENT,   /* RFC 3339 as local time */
+	FORM_PHASE,    /* `key` is the phase, "index" its index */
+};
+
+struct column {
+	const char *title;
+	const char *key;
+	enum form form;
+};
+
+/* Rows are the elements of an array. */
+void table_print(
+	struct json_object *array, const struct column *columns, size_t count);
+
+/* "Title:  value", one line each; members that are null are left out. */
+void fields_print(
+	struct json_object *object, const struct column *columns, size_t count);
+
+/* One line of JSON. */
+void json_print(struct json_object *object);
+
+/*
+ * Prints an array as it is, or as a table; an empty table is the sentence
+ * `empty`. Frees the array; gives DONE.
+ */
+int print_list(bool json, struct json_object *array,
+	const struct column *columns, size_t count, const char *empty);
+
+/* A copy fit for a terminal: the caller frees. Keeps line breaks if told to. */
+char *readable(const char *text, size_t size, bool lines);

@@ -1,0 +1,192 @@
+/*
+ * One request on a curl easy handle. The token is written into one locked
+ * place, which the header list points to: curl_slist_append would copy it.
+ */
+#include "transfer.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ANSWER_MAX = 8 * 1024 * 1024,
+	ANSWER_KEPT = 64 * 1024, /* larger buffers are not kept for the next */
+	AUTHORIZATION_SIZE = 512,
+	CONNECT_TIMEOUT_MS = 10 * 1000,
+};
+
+#define BEARER "Authorization: Bearer "
+
+static size_t take_answer(char *bytes, size_t one, size_t size, void *context)
+{
+	struct transfer *transfer = context;
+
+	(void)one; /* always 1 */
+	if (size > ANSWER_MAX - transfer->size) {
+		transfer->oversized = true;
+		return 0; /* curl gives up: CURLE_WRITE_ERROR */
+	}
+	if (transfer->room - transfer->size < size) {
+		transfer->room = 2 * transfer->room + size;
+		transfer->answer =
+			memory_resize(transfer->answer, transfer->room, 1);
+	}
+	memcpy(transfer->answer + transfer->size, bytes, size);
+	transfer->size += size;
+	return size;
+}
+
+static CURL *new_handle(
+	struct transfer *transfer, const struct hetzner_client_options *options)
+{
+	CURL *easy = curl_easy_init();
+
+	if (!easy) {
+		fputs("out of memory for curl\n", stderr);
+		abort();
+	}
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->trouble);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(
+		easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
+	curl_easy_setopt(
+		easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "byoc-worker/" BYOC_VERSION);
+	if (options->ca_file && *options->ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+	/* One connection carries many requests where the server speaks HTTP/2;
+	 * plain http is for loopback alone and must not leave by a proxy. */
+	if (strncmp(options->endpoint, "https:", 6) == 0)
+		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	else
+		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	return easy;
+}
+
+struct transfer *transfer_new(const struct hetzner_client_options *options)
+{
+	struct transfer *transfer = memory_new(sizeof *transfer);
+
+	secret_init(&transfer->authorization, AUTHORIZATION_SIZE);
+	transfer->headers[0].data = transfer->authorization.bytes;
+	transfer->easy = new_handle(transfer, options);
+	return transfer;
+}
+
+void transfer_free(struct transfer *transfer)
+{
+	curl_easy_cleanup(transfer->easy);
+	secret_clear(&transfer->authorization);
+	secret_clear(&transfer->body);
+	free(transfer->answer);
+	free(transfer);
+}
+
+static void set_method(struct transfer *transfer, const struct request *request)
+{
+	CURL *easy = transfer->easy;
+	bool has_body = request->body || request->user_data.bytes;
+
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+	transfer->headers[0].next = NULL;
+	if (request->method != METHOD_POST) {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+		if (request->method == METHOD_DELETE)
+			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+				method_word(request->method));
+		return;
+	}
+	/* Without a body there is no type of it: "Name:" removes a header. */
+	static char json_type[] = "Content-Type: application/json";
+	static char no_type[] = "Content-Type:";
+	transfer->headers[0].next = &transfer->headers[1];
+	transfer->headers[1].data = has_body ? json_type : no_type;
+	request_write_body(request, &transfer->body);
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body.bytes);
+	curl_easy_setopt(
+		easy, CURLOPT_POSTFIELDSIZE, (long)transfer->body.size);
+}
+
+void transfer_prepare(struct transfer *transfer, const char *endpoint,
+	const struct request *request, const struct secret *token)
+{
+	size_t length = strlen(endpoint) + strlen(request->path) + 1;
+	char *url = memory_new(length);
+
+	snprintf(url, length, "%s%s", endpoint, request->path);
+	curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
+	free(url);
+
+	size_t size = token->size;
+	if (size > AUTHORIZATION_SIZE - strlen(BEARER))
+		size = AUTHORIZATION_SIZE - strlen(BEARER);
+	char *line = transfer->authorization.bytes;
+	memcpy(line, BEARER, strlen(BEARER));
+	memcpy(line + strlen(BEARER), token->bytes, size);
+	line[strlen(BEARER) + size] = '\0';
+	set_method(transfer, request);
+	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
+	transfer->trouble[0] = '\0';
+}
+
+static int64_t number_header(CURL *easy, const char *name)
+{
+	struct curl_header *header;
+	char *end;
+
+	if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header))
+		return -1;
+	long long number = strtoll(header->value, &end, 10);
+	return end == header->value || number < 0 ? -1 : number;
+}
+
+void transfer_finish(struct transfer *transfer, struct reply *reply)
+{
+	long status = 0;
+
+	if (transfer->oversized) {
+		reply_lost(reply, "the answer is larger than 8 MiB");
+	} else if (transfer->result != CURLE_OK) {
+		reply_lost(
+			reply, *transfer->trouble
+				       ? transfer->trouble
+				       : curl_easy_strerror(transfer->result));
+	} else {
+		curl_easy_getinfo(
+			transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+		reply_read(
+			reply, (int)status, transfer->answer, transfer->size);
+		reply->rate_limit =
+			number_header(transfer->easy, "RateLimit-Limit");
+		reply->rate_remaining =
+			number_header(transfer->easy, "RateLimit-Remaining");
+	}
+}
+
+void transfer_reset(struct transfer *transfer)
+{
+	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
+	sodium_memzero(transfer->authorization.bytes, AUTHORIZATION_SIZE);
+	secret_clear(&transfer->body);
+	if (transfer->room > ANSWER_KEPT) {
+		free(transfer->answer);
+		transfer->answer = NULL;
+		transfer->room = 0;
+	}
+	transfer->size = 0;
+	transfer->oversized = false;
+	transfer->result = CURLE_OK;
+}

@@ -1,0 +1,34 @@
+/* One request in the air on a curl easy handle; within the client only. */
+#pragma once
+
+#include <byoc/hetzner_client.h>
+#include <curl/curl.h>
+
+/* A handle and its buffers are used again and again. */
+struct transfer {
+	struct transfer *next; /* in the list of idle or of complete ones */
+	struct transfer *next_all;
+	CURL *easy;
+	void *tag;
+	struct secret authorization; /* the header's line */
+	struct secret body;
+	struct curl_slist headers[3]; /* their data are not curl's */
+	char *answer;
+	size_t size, room;
+	bool oversized;
+	bool in_air;
+	CURLcode result;
+	char trouble[CURL_ERROR_SIZE];
+};
+
+struct transfer *transfer_new(const struct hetzner_client_options *options);
+void transfer_free(struct transfer *transfer);
+
+/* Makes the handle ready to be added to a multi handle. */
+void transfer_prepare(struct transfer *transfer, const char *endpoint,
+	const struct request *request, const struct secret *token);
+
+/* Reads what came of it, and wipes what was secret. */
+void transfer_finish(struct transfer *transfer, struct reply *reply);
+/* Wipes what is secret and forgets the answer. */
+void transfer_reset(struct transfer *transfer);

@@ -1,0 +1,158 @@
+/*
+ * What is recorded of a cluster's resources. A removed one stays in the list
+ * until the store has heard of it, but nobody finds it any more.
+ */
+#include "parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct fact_resource *find_fact(
+	const struct facts *facts, const char *phase, int index)
+{
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		struct fact_resource *fact = &facts->resources[i];
+		if (fact->change != CHANGE_REMOVE &&
+			fact->resource.index == index &&
+			strcmp(fact->resource.phase, phase) == 0)
+			return fact;
+	}
+	return NULL;
+}
+
+struct resource *facts_resource(
+	struct facts *facts, const char *phase, int index)
+{
+	struct fact_resource *fact = find_fact(facts, phase, index);
+
+	return fact ? &fact->resource : NULL;
+}
+
+const struct resource *facts_recorded(
+	const struct facts *facts, const char *phase, int index)
+{
+	const struct fact_resource *fact = find_fact(facts, phase, index);
+
+	return fact ? &fact->resource : NULL;
+}
+
+/* A list of the arena's with room for one more; the old one stays there. */
+static void *grow(struct arena *arena, void *items, size_t count, size_t *room,
+	size_t size)
+{
+	if (count < *room)
+		return items;
+	*room = *room ? 2 * *room : 8;
+	void *more = arena_take(arena, *room * size);
+	if (count)
+		memcpy(more, items, count * size);
+	return more;
+}
+
+static struct fact_resource *add_fact(
+	struct facts *facts, const struct resource *resource)
+{
+	facts->resources =
+		grow(facts->arena, facts->resources, facts->resource_count,
+			&facts->resource_room, sizeof *facts->resources);
+	struct fact_resource *fact = &facts->resources[facts->resource_count++];
+	*fact = (struct fact_resource){.resource = *resource};
+	return fact;
+}
+
+void facts_add(struct facts *facts, const struct resource *resource)
+{
+	add_fact(facts, resource);
+}
+
+void facts_record(struct facts *facts, const struct resource *resource)
+{
+	struct fact_resource *fact =
+		find_fact(facts, resource->phase, resource->index);
+
+	if (!fact)
+		fact = add_fact(facts, resource);
+	else if (&fact->resource != resource)
+		fact->resource = *resource;
+	fact->change = CHANGE_RECORD;
+}
+
+void facts_remove(struct facts *facts, const char *phase, int index)
+{
+	struct fact_resource *fact = find_fact(facts, phase, index);
+
+	if (fact)
+		fact->change = CHANGE_REMOVE;
+}
+
+void facts_forget(struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		struct fact_resource *fact = &facts->resources[i];
+		if (fact->resource.kind == kind && fact->resource.id == id)
+			fact->change = CHANGE_REMOVE;
+	}
+}
+
+void facts_forget_kind(struct facts *facts, enum resource_kind kind)
+{
+	for (size_t i = 0; i < facts->resource_count; i++)
+		if (facts->resources[i].resource.kind == kind)
+			facts->resources[i].change = CHANGE_REMOVE;
+}
+
+const struct resource *facts_own(const struct facts *facts)
+{
+	return facts_recorded(facts, facts->phase->name, facts->index);
+}
+
+const struct resource *facts_need(
+	const struct facts *facts, const char *phase, struct err *err)
+{
+	const struct resource *resource = facts_recorded(facts, phase, 0);
+
+	if (!resource)
+		err_set(err, ERR_BUG, "not_recorded",
+			"The phase %s needs the %s, which is not recorded.",
+			facts->phase->name, phase);
+	return resource;
+}
+
+/* One of many has its number in its name. */
+const char *facts_name(const struct facts *facts)
+{
+	char *name = arena_take(facts->arena, NAME_SIZE);
+
+	resource_name(&facts->cluster, facts->phase->name,
+		facts->phase->role && facts->phase->instances ? facts->index
+							      : -1,
+		name);
+	return name;
+}
+
+const char *facts_cluster_selector(const struct facts *facts)
+{
+	return request_escape(
+		facts->arena, arena_format(facts->arena, LABEL_CLUSTER "=%s",
+				      facts->cluster.id));
+}
+
+void found_add(
+	struct arena *arena, struct found *found, int64_t id, const char *name)
+{
+	if (found_has(found, id))
+		return;
+	found->items = grow(arena, found->items, found->count, &found->room,
+		sizeof *found->items);
+	found->items[found->count].id = id;
+	found->items[found->count].attached = false;
+	found->items[found->count++].name = arena_copy_text(arena, name);
+}
+
+bool found_has(const struct found *found, int64_t id)
+{
+	for (size_t i = 0; i < found->count; i++)
+		if (found->items[i].id == id)
+			return true;
+	return false;
+}

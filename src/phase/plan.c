@@ -1,0 +1,203 @@
+/*
+ * The two plans: which phases there are and what each one needs. A phase is
+ * queued the moment all it needs is done; what has no instance in a cluster
+ * counts as done. The tables' order respects the needs.
+ */
+#include "parts.h"
+
+#include <string.h>
+
+enum {
+	PREPARE,
+	SSH_KEY,
+	NETWORK,
+	FIREWALL,
+	PLACEMENT_GROUP,
+	NAT_GATEWAY,
+	LOAD_BALANCER,
+	CONTROL_PLANE,
+	WORKER,
+	READY,
+	PROVISION_COUNT,
+};
+
+#define NEEDS_1(a) PHASE_BIT(a)
+#define NEEDS_2(a, b) (PHASE_BIT(a) | PHASE_BIT(b))
+#define NEEDS_3(a, b, c) (NEEDS_2(a, b) | PHASE_BIT(c))
+#define NEEDS_4(a, b, c, d) (NEEDS_3(a, b, c) | PHASE_BIT(d))
+
+static int placement_groups(const struct cluster *cluster)
+{
+	return cluster->type == CLUSTER_DEDICATED_HA ? 1 : 0;
+}
+
+static int control_planes(const struct cluster *cluster)
+{
+	return cluster_type_control_planes(cluster->type);
+}
+
+static int workers(const struct cluster *cluster)
+{
+	return cluster->workers;
+}
+
+static const struct phase provision[] = {
+	[PREPARE] =
+		{
+			.name = "prepare",
+			.steps = prepare_steps,
+			.kind = RESOURCE_KIND_COUNT,
+		},
+	[SSH_KEY] =
+		{
+			.name = "ssh_key",
+			.steps = make_steps,
+			.needs = NEEDS_1(PREPARE),
+			.kind = RESOURCE_SSH_KEY,
+			.describe = ssh_key_describe,
+		},
+	[NETWORK] =
+		{
+			.name = "network",
+			.steps = make_steps,
+			.needs = NEEDS_1(PREPARE),
+			.kind = RESOURCE_NETWORK,
+			.describe = network_describe,
+		},
+	[FIREWALL] =
+		{
+			.name = "firewall",
+			.steps = make_steps,
+			.needs = NEEDS_1(PREPARE),
+			.kind = RESOURCE_FIREWALL,
+			.describe = firewall_describe,
+		},
+	[PLACEMENT_GROUP] =
+		{
+			.name = "placement_group",
+			.steps = make_steps,
+			.needs = NEEDS_1(PREPARE),
+			.kind = RESOURCE_PLACEMENT_GROUP,
+			.instances = placement_groups,
+			.describe = placement_group_describe,
+		},
+	[NAT_GATEWAY] =
+		{
+			.name = "nat_gateway",
+			.steps = nat_gateway_steps,
+			.needs = NEEDS_3(SSH_KEY, NETWORK, FIREWALL),
+			.kind = RESOURCE_SERVER,
+			.role = "gateway",
+			.describe = nat_gateway_describe,
+		},
+	[LOAD_BALANCER] =
+		{
+			.name = "load_balancer",
+			.steps = load_balancer_steps,
+			.needs = NEEDS_1(NETWORK),
+			.kind = RESOURCE_LOAD_BALANCER,
+			.describe = load_balancer_describe,
+		},
+	[CONTROL_PLANE] =
+		{
+			.name = "control_plane",
+			.steps = server_steps,
+			.needs = NEEDS_4(SSH_KEY, NETWORK, PLACEMENT_GROUP,
+				LOAD_BALANCER),
+			.kind = RESOURCE_SERVER,
+			.opens_secrets = true,
+			.role = "control-plane",
+			.instances = control_planes,
+			.describe = control_plane_describe,
+		},
+	[WORKER] =
+		{
+			.name = "worker",
+			.steps = server_steps,
+			.needs = NEEDS_3(SSH_KEY, NETWORK, LOAD_BALANCER),
+			.kind = RESOURCE_SERVER,
+			.opens_secrets = true,
+			.role = "worker",
+			.instances = workers,
+			.describe = worker_describe,
+		},
+	[READY] =
+		{
+			.name = "ready",
+			.steps = ready_steps,
+			.needs = NEEDS_4(NAT_GATEWAY, LOAD_BALANCER,
+				CONTROL_PLANE, WORKER),
+			.kind = RESOURCE_LOAD_BALANCER,
+		},
+};
+_Static_assert(COUNT(provision) == PROVISION_COUNT, "describe every phase");
+
+enum {
+	HALT,
+	LOAD_BALANCERS,
+	SERVERS,
+	VOLUMES,
+	NETWORKS,
+	FIREWALLS,
+	PLACEMENT_GROUPS,
+	SSH_KEYS,
+	PRIMARY_IPS,
+	SWEEP,
+	TEARDOWN_COUNT,
+};
+
+#define REMOVES(word, what, before)                                            \
+	{                                                                      \
+		.name = word, .steps = remove_steps, .kind = what,             \
+		.needs = NEEDS_1(before)                                       \
+	}
+
+static const struct phase teardown[] = {
+	[HALT] =
+		{
+			.name = "halt",
+			.steps = halt_steps,
+			.kind = RESOURCE_KIND_COUNT,
+		},
+	[LOAD_BALANCERS] =
+		REMOVES("load_balancers", RESOURCE_LOAD_BALANCER, HALT),
+	[SERVERS] = REMOVES("servers", RESOURCE_SERVER, LOAD_BALANCERS),
+	[VOLUMES] = REMOVES("volumes", RESOURCE_VOLUME, SERVERS),
+	[NETWORKS] = REMOVES("networks", RESOURCE_NETWORK, SERVERS),
+	[FIREWALLS] = REMOVES("firewalls", RESOURCE_FIREWALL, SERVERS),
+	[PLACEMENT_GROUPS] =
+		REMOVES("placement_groups", RESOURCE_PLACEMENT_GROUP, SERVERS),
+	[SSH_KEYS] = REMOVES("ssh_keys", RESOURCE_SSH_KEY, HALT),
+	[PRIMARY_IPS] = REMOVES("primary_ips", RESOURCE_PRIMARY_IP, SERVERS),
+	/* Once more through everything: only nothing found is the end. */
+	[SWEEP] =
+		{
+			.name = "sweep",
+			.steps = remove_steps,
+			.needs = PHASE_BIT(SWEEP) - 1,
+			.kind = RESOURCE_KIND_COUNT,
+		},
+};
+_Static_assert(COUNT(teardown) == TEARDOWN_COUNT, "describe every phase");
+
+const struct phase *plan_phases(enum goal goal, size_t *count)
+{
+	*count = goal == GOAL_PROVISION ? COUNT(provision) : COUNT(teardown);
+	return goal == GOAL_PROVISION ? provision : teardown;
+}
+
+const struct phase *plan_find(enum goal goal, const char *name)
+{
+	size_t count;
+	const struct phase *phases = plan_phases(goal, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(phases[i].name, name) == 0)
+			return &phases[i];
+	return NULL;
+}
+
+int plan_instances(const struct phase *phase, const struct cluster *cluster)
+{
+	return phase->instances ? phase->instances(cluster) : 1;
+}

@@ -1,0 +1,197 @@
+"""What the tests of keys and bootstrap share: the programs that print what is
+to be tested, network namespaces, and waiting with a deadline."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+import yaml
+
+LOAD_BALANCER = "203.0.113.7"
+LOCATIONS = ("fsn1", "nbg1", "hel1", "ash", "hil", "sin")
+# (single or ha, kind, index)
+SERVERS = (
+    ("single", "gateway", 0),
+    ("single", "control_plane", 0),
+    ("single", "worker", 0),
+    ("ha", "control_plane", 0),
+    ("ha", "control_plane", 1),
+    ("ha", "control_plane", 2),
+    ("ha", "worker", 9),
+)
+
+
+def program(name):
+    """Path of a program that the build made; BYOC_BUILD_DIR says where."""
+    default = os.path.join(os.path.dirname(__file__), "..", "..", "build")
+    path = os.path.join(os.environ.get("BYOC_BUILD_DIR", default), "bin", name)
+    if not os.path.exists(path):
+        raise unittest.SkipTest(f"{path} is not built (set BYOC_BUILD_DIR)")
+    return os.path.abspath(path)
+
+
+def require(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            raise unittest.SkipTest(f"{tool} is not installed")
+
+
+def run(*command, check=True, **options):
+    """Runs a command; when it fails, the failure shows what it printed."""
+    result = subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, **options)
+    if check and result.returncode:
+        raise AssertionError(
+            f"{' '.join(command)} ended {result.returncode}: {result.stdout}")
+    return result
+
+
+def wait_until(condition, what, seconds=10):
+    """Asks again and again until `condition()` is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+class Keys:
+    """One cluster's keys, as files in a folder of their own."""
+
+    def __init__(self, now=None, lifetime=3600, url="https://127.0.0.1:6443"):
+        self.dir = tempfile.mkdtemp(prefix="byoc-keys-")
+        now = int(time.time()) if now is None else now
+        run(program("make_cluster_keys"), self.dir, str(now), str(lifetime), url)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="ascii") as file:
+            return file.read()
+
+    def authorities(self):
+        return json.loads(self.read("authorities.json"))
+
+    def unpack(self):
+        """Writes each authority into a file; returns their folder."""
+        folder = self.path("tls")
+        for name, pem in self.authorities().items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="ascii") as file:
+                file.write(pem)
+        return folder
+
+    def make_server_certificate(self, *addresses, issuer="server-ca"):
+        """A certificate for a server at these addresses, and its key."""
+        folder = self.unpack()
+        key, request = self.path("serving.key"), self.path("serving.csr")
+        certificate, names = self.path("serving.crt"), self.path("serving.ext")
+        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
+            "-subj", "/CN=kube-apiserver")
+        with open(names, "w", encoding="ascii") as file:
+            file.write("extendedKeyUsage=serverAuth\nsubjectAltName=")
+            file.write(",".join(f"IP:{address}" for address in addresses))
+        run("openssl", "x509", "-req", "-in", request, "-out", certificate,
+            "-CA", f"{folder}/{issuer}.crt", "-CAkey", f"{folder}/{issuer}.key",
+            "-CAcreateserial", "-days", "1", "-extfile", names)
+        return certificate, key
+
+    def remove(self):
+        shutil.rmtree(self.dir)
+
+
+def user_data(keys, size, kind, index, location="fsn1"):
+    """The user_data of one server, as text."""
+    return subprocess.run(
+        [program("print_user_data"), keys.dir, LOAD_BALANCER, location, size,
+         kind, str(index)], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def written_files(text):
+    """cloud-init's write_files: path -> entry."""
+    entries = yaml.safe_load(text)["write_files"]
+    files = {entry["path"]: entry for entry in entries}
+    assert len(files) == len(entries), "a file is written twice"
+    return files
+
+
+class Namespace:
+    """A network namespace, deleted with everything in it by delete()."""
+
+    def __init__(self, name):
+        self.name = f"byoc-{name}-{os.getpid()}"
+        self.processes = []
+        run("ip", "netns", "add", self.name)
+        self("ip", "link", "set", "lo", "up")
+
+    def __call__(self, *command, **options):
+        return run("ip", "netns", "exec", self.name, *command, **options)
+
+    def start(self, *command, **options):
+        """Starts a process that lives as long as the namespace."""
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", self.name, *command], **options)
+        self.processes.append(process)
+        return process
+
+    def serve(self, address, port=80):
+        """Answers HTTP with the address that the request came from."""
+        process = self.start("/usr/bin/python3", "-c", SERVER, address,
+                             str(port), stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+
+    def fetch(self, address, port=80):
+        """The answer, or None when there is none within a second."""
+        result = subprocess.run(
+            ["ip", "netns", "exec", self.name, "curl", "--silent", "--max-time",
+             "1", f"http://{address}:{port}/"], stdout=subprocess.PIPE, text=True)
+        return result.stdout if result.returncode == 0 else None
+
+    def delete(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        run("ip", "netns", "delete", self.name)
+
+
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.client_address[0].encode())
+    def log_message(self, *ignored):
+        pass
+server = http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), Handler)
+print("ready", flush=True)
+server.serve_forever()
+"""
+
+
+def link(left, left_device, right, right_device):
+    """A cable between two namespaces, both ends up."""
+    left("ip", "link", "add", left_device, "type", "veth", "peer", "name",
+         right_device, "netns", right.name)
+    left("ip", "link", "set", left_device, "up")
+    right("ip", "link", "set", right_device, "up")
+
+
+def require_namespaces():
+    require("ip", "nft", "sysctl", "curl")
+    name = f"byoc-probe-{os.getpid()}"
+    if run("ip", "netns", "add", name, check=False).returncode:
+        raise unittest.SkipTest("network namespaces cannot be made here: not root?")
+    run("ip", "netns", "delete", name)

@@ -1,0 +1,159 @@
+"""A TestCase with a World of its own, and what is true of every cluster."""
+
+import collections
+import os
+import tempfile
+import unittest
+
+import openapi
+from world import World
+
+CLUSTER = "mengi.cloud/cluster"
+# What a project can hold, but for what only tells of the past.
+KINDS = ("servers", "load_balancers", "volumes", "networks", "firewalls",
+         "placement_groups", "ssh_keys", "primary_ips", "floating_ips",
+         "certificates")
+
+
+def expected_kinds(type, workers):
+    """How many of each kind a running cluster has at Hetzner."""
+    control_planes = 3 if type == "dedicated_ha" else 1
+    return {"servers": 1 + control_planes + workers, "load_balancers": 1,
+            "networks": 1, "firewalls": 1, "ssh_keys": 1,
+            "placement_groups": int(control_planes > 1)}
+
+
+class SystemCase(unittest.TestCase):
+    workers = 2
+    time_scale = 600
+    own_services = False
+    sim_options = ("--boot-seconds", "5")
+    environment = {}
+    records = True  # and checks all exchanges against the description
+    worker_command = None
+
+    @classmethod
+    def setUpClass(cls):
+        handle, cls.recording = tempfile.mkstemp(suffix=".jsonl")
+        os.close(handle)
+        cls.world = World(
+            workers=cls.workers, time_scale=cls.time_scale,
+            own_services=cls.own_services, sim_options=cls.sim_options,
+            environment=cls.environment, worker_command=cls.worker_command,
+            record=cls.recording if cls.records else None).start()
+        cls.sim = cls.world.sim
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.world.stop()
+            cls.check_recording()
+        finally:
+            os.unlink(cls.recording)
+
+    @classmethod
+    def check_recording(cls):
+        if not cls.records or not openapi.DESCRIPTION.exists():
+            return
+        problems = openapi.check_recording(cls.recording)
+        if problems:
+            raise AssertionError("\n".join(problems[:20]))
+
+    def setUp(self):
+        self.sim.clear()
+        self.sim.clear_faults()
+        self.sim.reset_calls()
+        self.world.dead_letters()
+
+    # What exists at Hetzner
+
+    def existing(self, project="default"):
+        """{(kind, id, name)} of all that exists."""
+        state = self.sim.state(project)
+        return {(kind, thing["id"], thing["name"])
+                for kind in KINDS for thing in state.get(kind, [])}
+
+    def of_cluster(self, cluster):
+        """{kind: how many carry the cluster's label}"""
+        state = self.sim.state()
+        return collections.Counter(
+            kind for kind in KINDS for thing in state.get(kind, [])
+            if thing["labels"].get(CLUSTER) == cluster)
+
+    def make_foreign_things(self):
+        """What somebody else has in the same project."""
+        network = self.sim.make_network("theirs", "10.0.0.0/16")
+        self.sim.make_server("their-server", networks=[network["id"]],
+                             labels={"app": "shop"})
+        for path, body in (
+                ("/volumes", {"name": "their-volume", "size": 10,
+                              "location": "fsn1"}),
+                ("/firewalls", {"name": "their-firewall"}),
+                ("/placement_groups", {"name": "their-group",
+                                       "type": "spread"}),
+                ("/load_balancers", {"name": "their-balancer",
+                                     "load_balancer_type": "lb11",
+                                     "location": "fsn1",
+                                     "labels": {CLUSTER: "another"}})):
+            self.sim.settle(self.sim.post(path, body))
+        return self.existing()
+
+    # What must be true
+
+    def assertComplete(self, cluster, type="dedicated", workers=0):
+        """All there is once, and as it is recorded."""
+        found = self.of_cluster(cluster)
+        for kind, count in expected_kinds(type, workers).items():
+            self.assertEqual(found[kind], count, f"{kind}: {found}")
+        state = self.sim.state()
+        exists = {thing["id"] for kind in KINDS
+                  for thing in state.get(kind, [])}
+        recorded = {row[2] for row in self.world.resources(cluster)}
+        self.assertLessEqual(recorded, exists)
+        labelled = {
+            thing["id"] for kind in expected_kinds(type, workers)
+            for thing in state.get(kind, [])
+            if thing["labels"].get(CLUSTER) == cluster}
+        self.assertEqual(recorded & labelled, labelled)
+
+    def assertHistory(self, subject, *statuses):
+        """Events came complete, each after what leads to it."""
+        self.world.wait_idle()
+        events = self.world.events.of(subject)
+        self.assertEqual([int(event["sequence"]) for event in events],
+                         list(range(1, len(events) + 1)))
+        self.assertEqual(self.world.events.statuses(subject), list(statuses))
+        begun = set()
+        for event in events:
+            name = event["type"].split(".", 4)[-1]
+            data = event["data"]
+            phase = (data.get("run"), data.get("phase"), data.get("index"))
+            if name == "phase.started":
+                self.assertNotIn(phase, begun)
+                begun.add(phase)
+            elif name.startswith("phase."):
+                self.assertIn(phase, begun)
+        for key, event, properties in self.world.events.all:
+            if event["subject"] == subject:
+                word = event["type"].removeprefix("cloud.mengi.byoc.")
+                subject_kind, name = word.split(".", 1)
+                self.assertEqual(key, f"{subject_kind}.{subject}.{name}")
+                self.assertEqual(properties.message_id, event["id"])
+                self.assertEqual(properties.delivery_mode, 2)
+
+    def assertGone(self, cluster, before=frozenset()):
+        self.assertEqual(self.existing(), set(before))
+        self.assertEqual(self.world.resources(cluster), set())
+        sealed = self.world.db(
+            "SELECT sealed_authorities, sealed_ssh_private_key,"
+            " sealed_join_token FROM byoc.clusters WHERE id = %s", cluster)
+        self.assertEqual(sealed, [(None, None, None)])
+
+    def run_through(self, type="dedicated", workers=0, **options):
+        """A cluster from nothing to nothing, undisturbed."""
+        cluster = self.world.create_cluster(
+            type=type, workers=workers, **options)
+        self.world.wait_status(cluster, "running")
+        self.assertComplete(cluster, type, workers)
+        self.world.delete_cluster(cluster)
+        return cluster

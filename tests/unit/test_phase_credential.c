@@ -1,0 +1,107 @@
+/* Is a token good? Only Hetzner's own word is a verdict. */
+#include "phase_harness.h"
+
+#include <string.h>
+
+static struct trial t;
+
+static void set_up(void)
+{
+	trial_begin(&t, GOAL_PROVISION, "credential", 0);
+}
+
+static void tear_down(void)
+{
+	trial_end(&t);
+}
+
+TestSuite(phase_credential, .init = set_up, .fini = tear_down);
+
+static void ask_write(void)
+{
+	asks(&t, "POST /ssh_keys");
+	sends(&t, "{\"name\":\"\"}");
+}
+
+Test(phase_credential, that_may_write_is_good)
+{
+	ask_write();
+	takes(&t, 422, ERROR("invalid_input"), "next");
+	asks(&t, "done");
+}
+
+Test(phase_credential, that_may_write_is_good_with_status_400_as_well)
+{
+	ask_write();
+	takes(&t, 400, ERROR("invalid_input"), "next");
+	asks(&t, "done");
+}
+
+Test(phase_credential, that_is_unknown_is_not)
+{
+	ask_write();
+	takes(&t, 401, ERROR("unauthorized"),
+		"failed credential unknown_token");
+	says(&t, "Create a Read & Write token");
+}
+
+Test(phase_credential, that_may_only_read_is_not)
+{
+	ask_write();
+	takes(&t, 403, ERROR("token_readonly"),
+		"failed credential read_only_token");
+	says(&t, "This token may only read.");
+}
+
+Test(phase_credential, that_is_misshapen_is_not_even_asked_about)
+{
+	static const char *const tokens[] = {"", "short",
+		"0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ012-",
+		"0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ01234",
+		"0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ012\n"};
+
+	for (size_t i = 0; i < COUNT(tokens); i++) {
+		secret_clear(&t.token);
+		secret_set(&t.token, tokens[i], strlen(tokens[i]));
+		err_clear(&t.err);
+		asks(&t, "failed credential malformed_token");
+		if (*tokens[i])
+			cr_assert_not(strstr(t.err.text, tokens[i]));
+	}
+	cr_assert_not(token_well_formed(NULL));
+}
+
+Test(phase_credential, cleans_up_should_the_impossible_happen)
+{
+	ask_write();
+	takes(&t, 201, "{\"ssh_key\":{\"id\":7}}", "next");
+	asks(&t, "DELETE /ssh_keys/7");
+	takes(&t, 204, "", "next");
+	asks(&t, "done");
+}
+
+Test(phase_credential, an_api_in_trouble_is_no_verdict)
+{
+	static const struct {
+		int status;
+		const char *body, *verdict;
+	} cases[] = {
+		{503, ERROR("maintenance"), "failed retry maintenance"},
+		{502, "<html>", "failed retry http_502"},
+		{429, ERROR("rate_limit_exceeded"), "wait 5000"},
+		{403, ERROR("forbidden"), "failed retry no_verdict"},
+		{404, "", "failed retry no_verdict"},
+		{302, "", "failed retry no_verdict"},
+		{409, ERROR("conflict"), "failed retry no_verdict"},
+		{201, "{}", "failed retry bad_answer"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		err_clear(&t.err);
+		ask_write();
+		takes(&t, cases[i].status, cases[i].body, cases[i].verdict);
+	}
+	err_clear(&t.err);
+	ask_write();
+	cr_assert_str_eq(trial_take_lost(&t), "failed retry api_unreachable");
+}
