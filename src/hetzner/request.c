@@ -145,7 +145,7 @@ void request_write_body(const struct request *request, struct secret *body)
 	out = append(out, before, strlen(before));
 	out = append(out, member, strlen(member));
 	for (size_t i = 0; i < request->user_data.size; i++) {
-		char piece[8];
+		char piece[8] = "";
 		unsigned char byte = (unsigned char)request->user_data.bytes[i];
 		out = append(out, piece, escape_byte(byte, piece));
 	}

@@ -297,7 +297,7 @@ Test(broker_failures, thousands_of_messages)
 
 	int64_t took_ms = fixture_now_ms() - began_ms;
 
-	cr_log_warn("published, confirmed, delivered and acknowledged: "
+	cr_log_info("published, confirmed, delivered and acknowledged: "
 		    "%d messages/s",
 		(int)(count * 1000 / (took_ms ? took_ms : 1)));
 	broker_free(broker);

@@ -1,1 +1,0 @@
-../../deploy/local/rabbitmq.sh
