@@ -28,18 +28,19 @@ bool await_ask(struct facts *facts, struct ask *ask, struct err *err)
 }
 
 /* Ids that Hetzner no longer knows have long been finished. */
-size_t await_read(struct facts *facts, const struct resource *resource,
-	const struct reply *reply, struct err *broken)
+static size_t count_running(
+	struct facts *facts, const struct reply *reply, struct err *broken)
 {
-	struct resource left = *resource;
+	const struct resource *own = facts_own(facts);
+	struct resource left = *own;
 
 	left.action_count = 0;
-	for (size_t i = 0; i < resource->action_count; i++) {
-		int64_t id = resource->actions[i];
+	for (size_t i = 0; i < own->action_count; i++) {
+		int64_t id = own->actions[i];
 		if (reply_action_status(reply, id, broken) == ACTION_RUNNING)
 			left.actions[left.action_count++] = id;
 	}
-	if (left.action_count < resource->action_count &&
+	if (left.action_count < own->action_count &&
 		broken->kind == ERR_NONE)
 		facts_record(facts, &left);
 	return left.action_count;
@@ -55,7 +56,7 @@ enum verdict await_take(
 		return phase_otherwise(facts, reply, doing, err);
 	if (!phase_is_action_list(reply, err))
 		return VERDICT_FAILED;
-	size_t running = await_read(facts, facts_own(facts), reply, broken);
+	size_t running = count_running(facts, reply, broken);
 	if (broken->kind != ERR_NONE)
 		return VERDICT_NEXT; /* to be discarded */
 	return running ? phase_wait(facts, doing, err) : VERDICT_NEXT;

@@ -1,7 +1,8 @@
 /*
  * Load balancer in front of the Kubernetes API, whole with one call: it finds
- * its targets by label, as they appear. Its action is recorded but awaited by
- * `ready` alone, for the nodes need only its address, which the answer holds.
+ * its targets by label, as they appear. Should Hetzner not bring it to life,
+ * another one is made, with another address: so no node is told the address
+ * before the action has ended.
  */
 #include "parts.h"
 
@@ -101,6 +102,7 @@ static enum verdict address_take(
 
 const struct step load_balancer_steps[] = {
 	STEPS_TO_MAKE,
+	STEP_AWAIT,
 	ROW(address),
 	{0},
 };

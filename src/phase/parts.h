@@ -83,13 +83,6 @@ STEP(create);
 /* await.c: waits until Hetzner is through with it. */
 STEP(await);
 #undef STEP
-/*
- * Drops the actions that have ended from `resource` and records it; how many
- * are still running. One that failed goes to `broken`.
- */
-size_t await_read(struct facts *facts, const struct resource *resource,
-	const struct reply *reply, struct err *broken);
-
 #define ROW(name)                                                              \
 	{                                                                      \
 #name, name##_met, name##_ask, name##_take                     \

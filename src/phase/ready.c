@@ -11,56 +11,6 @@
 
 enum { BOOT_PATIENCE_MS = 30 * 60 * 1000 };
 
-static const struct resource *front_of(const struct facts *facts)
-{
-	return facts_recorded(facts, "load_balancer", 0);
-}
-
-/* ---- settle: the load balancer's actions, which its phase left running ----
- */
-
-static bool settle_met(const struct facts *facts)
-{
-	const struct resource *front = front_of(facts);
-
-	return front && front->action_count == 0;
-}
-
-static bool settle_ask(struct facts *facts, struct ask *ask, struct err *err)
-{
-	const struct resource *front = facts_need(facts, "load_balancer", err);
-
-	if (!front)
-		return false;
-	ask->kind = ASK_ACTIONS;
-	memcpy(ask->actions, front->actions, sizeof ask->actions);
-	ask->action_count = front->action_count;
-	return true;
-}
-
-/* Another one would have another address, which the nodes do not know. */
-static enum verdict settle_take(
-	struct facts *facts, const struct reply *reply, struct err *err)
-{
-	const struct resource *front = front_of(facts);
-	const char *doing = phase_doing(facts, "Creating", front->name);
-	struct err broken = {0};
-
-	if (reply->class != REPLY_OK)
-		return phase_otherwise(facts, reply, doing, err);
-	if (!phase_is_action_list(reply, err))
-		return VERDICT_FAILED;
-	size_t running = await_read(facts, front, reply, &broken);
-	if (broken.kind != ERR_NONE) {
-		err_set(err, ERR_REFUSED, "load_balancer_failed",
-			"Hetzner could not finish the load balancer '%s' (%s). "
-			"Delete this cluster and create it again.",
-			front->name, broken.text);
-		return VERDICT_FAILED;
-	}
-	return running ? phase_wait(facts, doing, err) : VERDICT_NEXT;
-}
-
 /* ---- health: every control plane answers ---- */
 
 static bool health_met(const struct facts *facts)
@@ -70,9 +20,12 @@ static bool health_met(const struct facts *facts)
 
 static bool health_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
-	(void)err;
+	const struct resource *front = facts_need(facts, "load_balancer", err);
+
+	if (!front)
+		return false;
 	request_get(&ask->request, facts->arena, "/load_balancers/%lld",
-		(long long)front_of(facts)->id);
+		(long long)front->id);
 	return true;
 }
 
@@ -123,7 +76,7 @@ static enum verdict health_take(
 			"The load balancer '%s' was removed while the cluster "
 			"was being made. Delete this cluster and create it "
 			"again.",
-			front_of(facts)->name);
+			facts_recorded(facts, "load_balancer", 0)->name);
 		return VERDICT_FAILED;
 	}
 	if (reply->class != REPLY_OK)
@@ -200,7 +153,6 @@ static enum verdict addresses_take(
 }
 
 const struct step ready_steps[] = {
-	ROW(settle),
 	ROW(health),
 	ROW(addresses),
 	{0},

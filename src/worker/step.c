@@ -7,7 +7,7 @@
 #include <byoc/log.h>
 #include <stdio.h>
 
-enum { RATE_WAIT_MS = 5000, LEASE_WAIT_MS = 250 };
+enum { RATE_WAIT_MS = 2000, LEASE_WAIT_MS = 250 };
 
 static enum goal goal_of(const struct flight *flight)
 {
@@ -106,7 +106,8 @@ static void ask_hetzner(struct worker *worker, struct flight *flight)
 	if (worker->now_ms + REQUEST_TIMEOUT_MS > flight->lease_end_ms) {
 		request_clear(&flight->ask.request);
 		finish_wait(worker, flight, LEASE_WAIT_MS);
-	} else if (!token_may_call(worker, flight->token)) {
+	} else if (!token_may_call(
+			   worker, flight->token, &flight->let_through)) {
 		worker_count(worker, COUNT_RATE_LIMITED);
 		request_clear(&flight->ask.request);
 		finish_wait(worker, flight, RATE_WAIT_MS);

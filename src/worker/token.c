@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTEXT_SIZE = 64, SECONDS_TO_FILL = 3600, RESERVED_TENTH = 10 };
+enum { CONTEXT_SIZE = 64, MS_TO_FILL = 3600 * 1000, RESERVED_TENTH = 10 };
 
 static bool open_token(
 	struct worker *worker, struct token *token, struct err *err)
@@ -73,18 +73,35 @@ void token_note_rate(
 	token->rate_ms = worker->now_ms;
 }
 
-/*
- * The bucket refills steadily. A tenth of it is left to the customer's own
- * controllers, which draw on the same one.
- */
-bool token_may_call(const struct worker *worker, const struct token *token)
+static bool plenty_left(const struct worker *worker, const struct token *token)
 {
 	if (token->rate_limit < 0)
 		return true;
 	int64_t refilled = (worker->now_ms - token->rate_ms) *
-			   token->rate_limit / SECONDS_TO_FILL / 1000;
+			   token->rate_limit / MS_TO_FILL;
 	return token->rate_remaining + refilled >
 	       token->rate_limit / RESERVED_TENTH;
+}
+
+/*
+ * The bucket refills steadily. A tenth of it is left to the customer's own
+ * controllers, which draw on the same one: below that, a worker takes only one
+ * of two calls that come back, so that the reserve grows and work still goes
+ * on. A job that was let through may end what it began; the next one pays.
+ */
+bool token_may_call(
+	const struct worker *worker, struct token *token, bool *let_through)
+{
+	int64_t now = worker->now_ms, *spare_from = &token->spare_from_ms;
+
+	if (plenty_left(worker, token))
+		return true;
+	if (!*let_through && now < *spare_from)
+		return false;
+	*let_through = true;
+	*spare_from = (*spare_from > now ? *spare_from : now) +
+		      2 * MS_TO_FILL / token->rate_limit;
+	return true;
 }
 
 void token_forget_idle(struct worker *worker, int64_t idle_ms)

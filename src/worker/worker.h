@@ -35,6 +35,7 @@ struct token {
 	int64_t rate_limit;     /* -1: not known */
 	int64_t rate_remaining; /* at rate_ms */
 	int64_t rate_ms;
+	int64_t spare_from_ms; /* the next call, while little is left */
 };
 
 struct flight {
@@ -51,6 +52,7 @@ struct flight {
 	struct secret join_token;
 	struct ask ask;
 	int64_t gathered_ms;
+	bool let_through; /* although little is left of the rate limit */
 	struct outcome outcome;
 	struct err err;
 };
@@ -206,8 +208,12 @@ struct token *token_take(struct worker *worker, const char *credential_id,
 void token_release(struct worker *worker, struct token *token);
 void token_note_rate(
 	struct worker *worker, struct token *token, const struct reply *reply);
-/* May a call be made, with what is to be left to the customer's own? */
-bool token_may_call(const struct worker *worker, const struct token *token);
+/*
+ * May a call be made, with what is to be left to the customer's own? A flight
+ * keeps in `let_through` that it was allowed to when little was left.
+ */
+bool token_may_call(
+	const struct worker *worker, struct token *token, bool *let_through);
 void token_forget_idle(struct worker *worker, int64_t idle_ms);
 
 /* metrics.c */

@@ -132,7 +132,8 @@ class Faults(SystemCase):
         self.world.byoc("cluster", "delete", cluster)
         # The teardown waits for a good token, and then goes on.
         self.world.wait_credential(credential, "invalid")
-        self.assertEqual(self.world.status(cluster)[0], "deleting")
+        wait_for(lambda: self.world.status(cluster)[0] == "deleting",
+                 "the deletion to begin")
         self.world.byoc("credential", "rotate", credential, text=newer)
         self.world.wait_status(cluster, "deleted")
         self.assertGone(cluster)

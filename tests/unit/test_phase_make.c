@@ -127,13 +127,37 @@ Test(phase_make, a_load_balancer_whole_with_one_call)
 					   "\"mengi.cloud/cluster=" CLUSTER_ID
 					   ",mengi.cloud/role=control-plane\"},\"use_private_ip\":true}"
 					   "]}");
-	/* Its address is all that others wait for. */
 	takes(&t, 201, trial_file(&t, "load_balancer/created.json"), "next");
+	asks(&t, "waits 500");
+	trial_lease_again(&t);
+	asks(&t, "actions 13");
+	takes(&t, 200, "{\"actions\":[{\"id\":13,\"status\":\"success\"}]}",
+		"next");
 	asks(&t, "done");
 	cr_assert_str_eq(
 		recorded("load_balancer")->public_address, "203.0.113.7");
-	cr_assert_eq(recorded("load_balancer")->action_count, 1);
-	cr_assert_eq(recorded("load_balancer")->actions[0], 13);
+	cr_assert_eq(recorded("load_balancer")->action_count, 0);
+}
+
+/* Before any node is told its address. */
+Test(phase_make, a_load_balancer_that_broke_is_made_again)
+{
+	trial_begin(&t, GOAL_PROVISION, "load_balancer", 0);
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	trial_ask(&t);
+	takes(&t, 201, trial_file(&t, "load_balancer/created.json"), "next");
+	asks(&t, "waits 500");
+	trial_lease_again(&t);
+	asks(&t, "actions 13");
+	takes(&t, 200,
+		"{\"actions\":[{\"id\":13,\"command\":\"create_load_balancer\","
+		"\"status\":\"error\",\"error\":{\"code\":\"x\",\"message\":"
+		"\"it broke\"}}]}",
+		"next");
+	asks(&t, "DELETE /load_balancers/4");
+	takes(&t, 204, "", "failed retry action_failed");
+	says(&t, "it broke");
+	cr_assert_null(recorded("load_balancer"));
 }
 
 #define BALANCER(address)                                                      \

@@ -22,14 +22,6 @@ TestSuite(phase_ready, .init = set_up, .fini = tear_down);
 
 #define SERVERS "GET /servers?label_selector=" CLUSTER_SELECTOR "&per_page=50"
 
-static void leave_running(void)
-{
-	struct resource *front = facts_resource(&t.facts, "load_balancer", 0);
-
-	front->actions[0] = 13;
-	front->action_count = 1;
-}
-
 static const char *address_of(const char *phase)
 {
 	return facts_recorded(&t.facts, phase, 0)->private_address;
@@ -95,33 +87,6 @@ Test(phase_ready, not_when_another_port_answers)
 		"\"healthy\"},{\"listen_port\":6443,\"status\":"
 		"\"unhealthy\"}]}]}]}}",
 		"wait 500");
-}
-
-Test(phase_ready, settles_the_load_balancer_first)
-{
-	leave_running();
-	asks(&t, "actions 13");
-	takes(&t, 200, "{\"actions\":[{\"id\":13,\"status\":\"running\"}]}",
-		"wait 500");
-	trial_lease_again(&t);
-	asks(&t, "actions 13");
-	takes(&t, 200, "{\"actions\":[{\"id\":13,\"status\":\"success\"}]}",
-		"next");
-	cr_assert_eq(
-		facts_recorded(&t.facts, "load_balancer", 0)->action_count, 0);
-	asks(&t, "GET /load_balancers/4");
-}
-
-Test(phase_ready, not_with_a_load_balancer_that_broke)
-{
-	leave_running();
-	trial_ask(&t);
-	takes(&t, 200,
-		"{\"actions\":[{\"id\":13,\"command\":\"create_load_balancer\","
-		"\"status\":\"error\",\"error\":{\"code\":\"x\",\"message\":"
-		"\"it broke\"}}]}",
-		"failed refused load_balancer_failed");
-	says(&t, "it broke");
 }
 
 Test(phase_ready, not_with_a_load_balancer_that_is_gone)
