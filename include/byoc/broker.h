@@ -115,6 +115,13 @@ void delivery_free(struct delivery *delivery); /* takes NULL */
 bool broker_publish(struct broker *broker, const struct message *message,
 	uint64_t *ticket, struct err *err);
 
+/*
+ * While held, what is sent goes out in large pieces; let go, the rest goes out
+ * at once. Many small messages cost the network and the broker far less so.
+ * TCP itself holds nothing back for longer than 200 ms (tcp(7), TCP_CORK).
+ */
+void broker_hold(struct broker *broker, bool hold);
+
 /* The next answer to a published message; false when there is none yet. */
 bool broker_next_confirm(struct broker *broker, struct confirm *confirm);
 

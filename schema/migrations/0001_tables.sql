@@ -181,8 +181,8 @@ FOR EACH ROW WHEN (OLD.status <> NEW.status)
 EXECUTE FUNCTION byoc.check_transition();
 
 -- An event takes the next sequence number of its subject, and with it the lock
--- on the subject's row: numbers have no gaps, and appear in order. byoc.emit
--- does the same for many events at once.
+-- on the subject's row: numbers have no gaps, and appear in order. What
+-- byoc.emit_phases writes is numbered already.
 CREATE FUNCTION byoc.number_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -219,7 +219,7 @@ BEGIN
                              traceparent, body, due_at)
     SELECT 'byoc.events', s.kind || '.' || s.id || '.' || e.name, e.id, s.type,
            e.traceparent,
-           json_build_object(
+           json_strip_nulls(json_build_object(
                'specversion', '1.0',
                'id', e.id,
                'source', '/mengi/byoc',
@@ -228,10 +228,9 @@ BEGIN
                'time', to_char(e.created_at AT TIME ZONE 'UTC',
                                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
                'datacontenttype', 'application/json',
-               'sequence', e.sequence)::jsonb
-           || jsonb_strip_nulls(
-                  jsonb_build_object('traceparent', e.traceparent))
-           || jsonb_build_object('data', e.data),
+               'sequence', e.sequence,
+               'traceparent', e.traceparent,
+               'data', e.data)),
            clock_timestamp() + interval '5 seconds'
     FROM added e,
     LATERAL (SELECT CASE WHEN e.cluster_id IS NULL THEN 'credential'

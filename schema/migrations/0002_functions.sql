@@ -1,19 +1,22 @@
 -- What happens, as functions: each is one step of a worker's tick for all jobs
 -- that stand there. Every function that writes for clusters first locks their
 -- rows in the order of their ids; so no two can wait for each other, and a
--- statement after the lock sees all that was committed before it.
+-- statement after the lock sees all that was committed before it. Those that a
+-- tick calls are in plpgsql, which keeps their plans.
 
 CREATE FUNCTION byoc.lock_clusters(ids uuid[]) RETURNS void
-LANGUAGE sql AS $$
-    SELECT FROM byoc.clusters WHERE id = ANY (ids) ORDER BY id
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM byoc.clusters WHERE id = ANY (ids) ORDER BY id
     FOR NO KEY UPDATE;
-$$;
+END $$;
 
 -- ---- Jobs ----
 
 -- The messages of phases that have just been queued.
 CREATE FUNCTION byoc.publish_phases(queued byoc.phases[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,
                              traceparent, body, due_at)
     SELECT CASE WHEN p.wait_queue IS NULL THEN 'byoc.jobs' ELSE '' END,
@@ -24,7 +27,7 @@ LANGUAGE sql AS $$
                              'phase', p.phase, 'index', p.index),
            clock_timestamp() + interval '5 seconds'
     FROM unnest(queued) p JOIN byoc.clusters c ON c.id = p.cluster_id;
-$$;
+END $$;
 
 -- The message of a validation. `queue` is a wait queue, or null: at once.
 CREATE FUNCTION byoc.publish_validation(credential_id uuid, job_id uuid,
@@ -149,7 +152,10 @@ END $$;
 -- Queues every blocked phase of the clusters' current runs that has all it
 -- needs. A needed phase that a cluster does not have counts as done.
 CREATE FUNCTION byoc.queue_phases(ids uuid[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+    phases byoc.phases[];
+BEGIN
     WITH queued AS (
         UPDATE byoc.phases p
         SET status = 'queued', job_id = gen_random_uuid(),
@@ -163,43 +169,35 @@ LANGUAGE sql AS $$
                 AND q.phase = ANY (p.needs) AND q.status <> 'done')
         RETURNING p
     )
-    SELECT byoc.publish_phases(array_agg(p)) FROM queued HAVING count(*) > 0;
-$$;
+    SELECT array_agg(p) INTO phases FROM queued;
+    PERFORM byoc.publish_phases(phases) WHERE phases IS NOT NULL;
+END $$;
 
 -- ---- Events ----
 
--- Records events of clusters, in their order: an array of cluster_id, name,
--- data.
-CREATE FUNCTION byoc.emit(events jsonb) RETURNS void
-LANGUAGE sql AS $$
-    WITH new AS (
-        SELECT (e ->> 'cluster_id')::uuid AS cluster_id, e ->> 'name' AS name,
-               e -> 'data' AS data, n
-        FROM jsonb_array_elements(events) WITH ORDINALITY x(e, n)
-    ), numbered AS (
-        UPDATE byoc.clusters c SET sequence = c.sequence + k.many
-        FROM (SELECT cluster_id, count(*) AS many FROM new GROUP BY 1) k
+-- Records what happened to phases, in their order. A leased one has started.
+CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    WITH numbered AS (
+        UPDATE byoc.clusters c SET sequence = c.sequence + cardinality(k.phases)
+        FROM (SELECT p.cluster_id, array_agg(p) AS phases
+              FROM unnest(changed) p GROUP BY 1) k
         WHERE c.id = k.cluster_id
-        RETURNING c.id, c.sequence - k.many AS before, c.traceparent
+        RETURNING c.id, c.traceparent, k.phases,
+                  c.sequence - cardinality(k.phases) AS before
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
-    SELECT e.cluster_id,
-           c.before + row_number() OVER (PARTITION BY c.id ORDER BY e.n),
-           e.name, e.data, c.traceparent
-    FROM new e JOIN numbered c ON c.id = e.cluster_id
-    ORDER BY e.n;
-$$;
-
-CREATE FUNCTION byoc.phase_event(cluster_id uuid, event text, run integer,
-                                 phase text, index integer, code text,
-                                 reason text)
-RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT jsonb_build_object(
-        'cluster_id', cluster_id, 'name', event,
-        'data', jsonb_strip_nulls(jsonb_build_object(
-            'cluster_id', cluster_id, 'run', run, 'phase', phase,
-            'index', index, 'code', code, 'reason', reason)));
-$$;
+    SELECT c.id, c.before + p.ordinality,
+           CASE p.status WHEN 'leased' THEN 'phase.started'
+                         WHEN 'done' THEN 'phase.done'
+                         ELSE 'phase.failed' END,
+           jsonb_strip_nulls(jsonb_build_object(
+               'cluster_id', c.id, 'run', p.run, 'phase', p.phase,
+               'index', p.index, 'code', p.code, 'reason', p.reason)),
+           c.traceparent
+    FROM numbered c, unnest(c.phases) WITH ORDINALITY p;
+END $$;
 
 CREATE FUNCTION byoc.emit_cluster(cluster uuid, event text) RETURNS void
 LANGUAGE sql AS $$
@@ -240,7 +238,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     claimed integer[];
-    started jsonb;
+    started byoc.phases[];
 BEGIN
     PERFORM byoc.lock_clusters(ARRAY(
         SELECT j.cluster_id FROM jsonb_to_recordset(jobs) j(cluster_id uuid)));
@@ -262,14 +260,11 @@ BEGIN
           AND c.status IN ('provisioning', 'deleting')
           AND (p.status = 'queued'
                OR p.status = 'leased' AND p.lease_until < clock_timestamp())
-        RETURNING j.n, p.cluster_id, p.run, p.phase, p.index, p.leases
+        RETURNING j.n, p
     )
-    SELECT array_agg(n), jsonb_agg(
-               byoc.phase_event(cluster_id, 'phase.started', run, phase, index,
-                                NULL, NULL)
-               ORDER BY n) FILTER (WHERE leases = 1)
+    SELECT array_agg(n), array_agg(p ORDER BY n) FILTER (WHERE (p).leases = 1)
     INTO claimed, started FROM taken;
-    PERFORM byoc.emit(started) WHERE started IS NOT NULL;
+    PERFORM byoc.emit_phases(started) WHERE started IS NOT NULL;
     IF coalesce(cardinality(claimed), 0) < jsonb_array_length(jobs) THEN
         PERFORM byoc.park_phases(jobs);
     END IF;
@@ -401,7 +396,7 @@ CREATE FUNCTION byoc.store_outcomes(outcomes jsonb) RETURNS integer[]
 LANGUAGE plpgsql AS $$
 DECLARE
     counted integer[];
-    ended jsonb;
+    ended byoc.phases[];
     waiting byoc.phases[];
 BEGIN
     WITH stored AS (
@@ -433,21 +428,18 @@ BEGIN
     )
     SELECT coalesce(array_agg(n), '{}'),
            array_agg(p) FILTER (WHERE result IN ('wait', 'retry')),
-           jsonb_agg(byoc.phase_event((p).cluster_id, CASE result
-                         WHEN 'done' THEN 'phase.done'
-                         ELSE 'phase.failed' END,
-                         (p).run, (p).phase, (p).index, (p).code, (p).reason)
-                     ORDER BY n) FILTER (WHERE result IN ('done', 'fail'))
+           array_agg(p ORDER BY n) FILTER (WHERE result IN ('done', 'fail'))
     INTO counted, waiting, ended
     FROM stored;
     PERFORM byoc.publish_phases(waiting) WHERE waiting IS NOT NULL;
-    PERFORM byoc.emit(ended) WHERE ended IS NOT NULL;
+    PERFORM byoc.emit_phases(ended) WHERE ended IS NOT NULL;
     RETURN counted;
 END $$;
 
 -- What the phases found out: server types, keys, resources.
 CREATE FUNCTION byoc.store_changes(outcomes jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE byoc.clusters c
     SET server_type = x.server_type, gateway_type = x.gateway_type,
         ssh_public_key = x.ssh_public_key,
@@ -483,7 +475,7 @@ LANGUAGE sql AS $$
         public_address = coalesce(excluded.public_address, r.public_address),
         private_address = coalesce(excluded.private_address,
                                    r.private_address);
-$$;
+END $$;
 
 -- Tokens that Hetzner refused while they were in use.
 CREATE FUNCTION byoc.refuse_credentials(outcomes jsonb) RETURNS void

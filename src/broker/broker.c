@@ -7,7 +7,10 @@
 #include "connection.h"
 #include "window.h"
 #include <byoc/memory.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define CONSUMER_TAG "byoc-worker"
 #define PREFETCH_LIMIT 65535 /* the protocol's */
@@ -101,6 +104,18 @@ void broker_sockets(const struct broker *broker, int sockets[2])
 	sockets[0] = broker->consumer ? amqp_get_sockfd(broker->consumer->state)
 				      : -1;
 	sockets[1] = amqp_get_sockfd(broker->publisher->state);
+}
+
+void broker_hold(struct broker *broker, bool hold)
+{
+	int sockets[2], on = hold;
+
+	/* Where it cannot be had, all goes out as it is written. */
+	broker_sockets(broker, sockets);
+	for (size_t i = 0; i < COUNT(sockets); i++)
+		if (sockets[i] >= 0)
+			(void)setsockopt(sockets[i], IPPROTO_TCP, TCP_CORK, &on,
+				sizeof on);
 }
 
 static bool unexpected(

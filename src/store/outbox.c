@@ -11,14 +11,19 @@
 
 static const struct statement written_now = {"written_now",
 	"SELECT " COLUMNS " FROM byoc.outbox"
-	" WHERE transaction = pg_current_xact_id_if_assigned() ORDER BY id",
-	0};
+	" WHERE id > $1::bigint"
+	" AND transaction = pg_current_xact_id_if_assigned() ORDER BY id",
+	1};
 
 static const struct statement take_outbox = {"take_outbox",
 	"SELECT " COLUMNS " FROM byoc.take_outbox($1::integer)", 1};
 
+/* Not worth a wait for the disk: what a crash brings back is published twice.
+ */
 static const struct statement published = {"published",
-	"DELETE FROM byoc.outbox WHERE id = ANY ($1::bigint[])", 1};
+	"WITH lazy AS (SELECT set_config('synchronous_commit', 'off', true))"
+	" DELETE FROM byoc.outbox USING lazy WHERE id = ANY ($1::bigint[])",
+	1};
 
 static const struct statement requeue_lost = {"requeue_lost",
 	"SELECT byoc.requeue_lost($1::integer * interval '1 millisecond')", 1};

@@ -83,6 +83,13 @@ static bool send(struct worker *worker, const struct message *message,
 	return false;
 }
 
+/* Messages and acknowledgements of a batch leave together. */
+static void hold(struct worker *worker, bool on)
+{
+	if (worker->broker)
+		broker_hold(worker->broker, on);
+}
+
 void publish_rows(struct worker *worker, const struct outbox *rows,
 	struct flights *flights)
 {
@@ -90,6 +97,7 @@ void publish_rows(struct worker *worker, const struct outbox *rows,
 
 	/* Held while publishing: losing the broker settles what it holds. */
 	batch->unconfirmed = 1;
+	hold(worker, true);
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct outbox_row *row = &rows->rows[i];
 		bool event = is_event(row->exchange);
@@ -112,6 +120,7 @@ void publish_rows(struct worker *worker, const struct outbox *rows,
 	flights_move(&batch->flights, flights);
 	if (--batch->unconfirmed == 0)
 		settle_batch(worker, batch);
+	hold(worker, false);
 }
 
 void publish_forward(struct worker *worker, struct flight *flight,
@@ -188,6 +197,7 @@ void publish_confirm(struct worker *worker)
 {
 	struct confirm confirm;
 
+	hold(worker, true);
 	while (worker->broker &&
 		broker_next_confirm(worker->broker, &confirm)) {
 		if (confirm.ticket < worker->tickets_first ||
@@ -195,6 +205,7 @@ void publish_confirm(struct worker *worker)
 			continue;
 		answer(worker, ticket_at(worker, confirm.ticket), confirm.kind);
 	}
+	hold(worker, false);
 	drop_answered(worker);
 }
 
