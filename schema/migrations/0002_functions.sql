@@ -366,9 +366,10 @@ END $$;
 
 -- Stores the outcomes of a tick. Each element: n, cluster_id, run, phase,
 -- index, lease_token, result (done, wait, retry, fail, park), queue and
--- delay_ms of wait and retry, code and reason, credential (code and reason, when
--- Hetzner refused the token), and what changed: cluster, resources, removed. An
--- outcome whose lease was lost is discarded. Returns the n that counted.
+-- delay_ms of wait and retry, code and reason, credential (sealed_token, code
+-- and reason, when Hetzner refused the token), and what changed: cluster,
+-- resources, removed. An outcome whose lease was lost is discarded. Returns the n
+-- that counted.
 CREATE FUNCTION byoc.commit_phases(outcomes jsonb) RETURNS SETOF integer
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -378,6 +379,9 @@ BEGIN
     PERFORM byoc.lock_clusters(ARRAY(
         SELECT o.cluster_id
         FROM jsonb_to_recordset(outcomes) o(cluster_id uuid)));
+    IF outcomes @? '$[*].credential' THEN
+        outcomes := byoc.spare_replaced_tokens(outcomes);
+    END IF;
     counted := byoc.store_outcomes(outcomes);
     SELECT coalesce(jsonb_agg(o), '[]'), array_agg((o ->> 'cluster_id')::uuid)
     INTO outcomes, touched
@@ -391,6 +395,20 @@ BEGIN
     PERFORM byoc.finish_clusters(touched);
     RETURN QUERY SELECT unnest(counted);
 END $$;
+
+-- A token that was refused after a newer one took its place says nothing: the
+-- phase is only to be tried again.
+CREATE FUNCTION byoc.spare_replaced_tokens(outcomes jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT jsonb_agg(
+        CASE WHEN k.active_sealed_token <> o #>> '{credential,sealed_token}'
+             THEN o - '{credential,code,reason}'::text[]
+                  || '{"result": "wait"}'
+             ELSE o END)
+    FROM jsonb_array_elements(outcomes) o
+    JOIN byoc.clusters c ON c.id = (o ->> 'cluster_id')::uuid
+    JOIN byoc.credentials k ON k.id = c.credential_id;
+$$;
 
 CREATE FUNCTION byoc.store_outcomes(outcomes jsonb) RETURNS integer[]
 LANGUAGE plpgsql AS $$

@@ -7,7 +7,7 @@
 #include <byoc/log.h>
 #include <stdio.h>
 
-enum { RATE_WAIT_MS = 2000, LEASE_WAIT_MS = 250 };
+enum { RATE_WAIT_MS = 2000, LEASE_WAIT_MS = 250, REPLACED_WAIT_MS = 250 };
 
 static enum goal goal_of(const struct flight *flight)
 {
@@ -47,11 +47,13 @@ static void finish_done(struct worker *worker, struct flight *flight)
 						      : RESULT_READY);
 }
 
+/* When the token was replaced meanwhile, the store takes it for a wait. */
 static void finish_refused_token(struct worker *worker, struct flight *flight)
 {
 	flight->outcome.refused_token = flight->lease.sealed_token;
-	finish(worker, flight,
-		goal_of(flight) == GOAL_PROVISION ? RESULT_FAIL : RESULT_PARK);
+	finish_later(worker, flight,
+		goal_of(flight) == GOAL_PROVISION ? RESULT_FAIL : RESULT_PARK,
+		REPLACED_WAIT_MS);
 }
 
 /* flight->err says why. */
