@@ -1,0 +1,389 @@
+"""The contract in schema/ is what really goes over the wire: every job, event
+and dead letter of whole lives is as it is written there, and what is not, no
+worker takes."""
+
+import copy
+import json
+import re
+import subprocess
+import unittest
+import uuid
+
+import contract
+from contract import ASYNCAPI, EVENT, EVENTS, JOB, JOBS, SCHEMA, problem
+from sim import wait_for
+from system_case import SystemCase
+from world import LOCAL, ROOT
+
+SOMEONE = "0b9c7e1a-58a4-4c9e-8f6e-1c5b9f0a7d22"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+PREFIX = "cloud.mengi.byoc."
+
+GOOD_JOB = {"id": SOMEONE, "type": "cluster.provision", "cluster_id": SOMEONE}
+GOOD_PHASE = {**GOOD_JOB, "type": "cluster.phase", "run": 1,
+              "phase": "network", "index": 0}
+GOOD_JOBS = (
+    GOOD_JOB,
+    {**GOOD_JOB, "type": "cluster.teardown", "traceparent": TRACE},
+    {**GOOD_JOB, "asked_by": "somebody", "note": {"deep": [1, None]}},
+    {**GOOD_JOB, "cluster_id": SOMEONE.upper(), "id": SOMEONE.upper()},
+    {"id": SOMEONE, "type": "credential.validate", "credential_id": SOMEONE})
+GOOD_EVENT = {
+    "specversion": "1.0", "id": SOMEONE, "source": "/mengi/byoc",
+    "type": f"{PREFIX}cluster.failed", "subject": SOMEONE,
+    "time": "2026-01-31T12:00:00.123Z", "datacontenttype": "application/json",
+    "sequence": 3, "traceparent": TRACE,
+    "data": {"cluster_id": SOMEONE, "name": "shop", "status": "failed",
+             "run": 1, "location": "fsn1", "type": "dedicated_ha",
+             "code": "resource_limit_exceeded", "reason": "Too many."}}
+GONE = object()
+
+
+def but(good, **changes):
+    """A copy with changes; `data__name` is within "data"; GONE: without."""
+    changed = copy.deepcopy(good)
+    for path, value in changes.items():
+        *outer, key = path.split("__")
+        place = changed[outer[0]] if outer else changed
+        place[key] = value
+        if value is GONE:
+            del place[key]
+    return changed
+
+
+BAD_JOBS = (
+    [], "cluster.provision", 7, None, {},
+    *(but(GOOD_JOB, **{key: value}) for key in GOOD_JOB
+      for value in (GONE, None, 7, "", {})),
+    but(GOOD_JOB, type="cluster.explode"),
+    but(GOOD_JOB, cluster_id="shop"),
+    but(GOOD_JOB, cluster_id=SOMEONE.replace("-", "")),
+    but(GOOD_JOB, cluster_id=SOMEONE + "0"),
+    but(GOOD_JOB, traceparent=7),
+    {"id": SOMEONE, "type": "credential.validate", "cluster_id": SOMEONE},
+    but(GOOD_PHASE, run=GONE), but(GOOD_PHASE, run=0),
+    but(GOOD_PHASE, run="1"), but(GOOD_PHASE, run=1.5),
+    but(GOOD_PHASE, run=2 ** 31), but(GOOD_PHASE, phase=GONE),
+    but(GOOD_PHASE, phase="n" * 32), but(GOOD_PHASE, phase=7),
+    but(GOOD_PHASE, index=-1), but(GOOD_PHASE, index="0"))
+
+BAD_EVENTS = (
+    [], {},
+    *(but(GOOD_EVENT, **{key: value}) for key in GOOD_EVENT
+      for value in (GONE, None, {}) if (key, value) != ("traceparent", GONE)),
+    *(but(GOOD_EVENT, **{f"data__{key}": value}) for key in GOOD_EVENT["data"]
+      for value in (GONE, None, {})),
+    but(GOOD_EVENT, type=f"{PREFIX}cluster.exploded"),
+    but(GOOD_EVENT, type=f"{PREFIX}cluster.running"),
+    but(GOOD_EVENT, type=f"{PREFIX}credential.invalid"),
+    but(GOOD_EVENT, specversion="1.1"), but(GOOD_EVENT, sequence="3"),
+    but(GOOD_EVENT, sequence=0), but(GOOD_EVENT, subject="shop"),
+    but(GOOD_EVENT, time="2026-01-31 12:00:00"),
+    but(GOOD_EVENT, traceparent="00-trace"),
+    but(GOOD_EVENT, surprise=1), but(GOOD_EVENT, data__surprise=1),
+    but(GOOD_EVENT, data__status="running"), but(GOOD_EVENT, data__run=-1),
+    but(GOOD_EVENT, data__location="moon"), but(GOOD_EVENT, data__code="No!"),
+    but(GOOD_EVENT, data__endpoint="https://192.0.2.1:6443"),
+    but(GOOD_EVENT, data__sealed_token="byoc1.0.0"))
+
+
+def words(source, table):
+    """The texts of one table of words in a C source."""
+    body = re.search(rf"{table}\[\] = {{(.*?)}};",
+                     (ROOT / source).read_text(), re.DOTALL).group(1)
+    return set(re.findall(r'"([^"]+)"', body))
+
+
+def migrations():
+    """All the SQL, without comments."""
+    return "\n".join(re.sub(r"--.*", "", path.read_text())
+                     for path in sorted(SCHEMA.glob("migrations/*.sql")))
+
+
+def emitting_calls():
+    """Every call that makes an event of a cluster as a whole or a credential,
+    each on one line."""
+    call = (r"(?<!FUNCTION )byoc\.emit_(?:cluster|credential)"
+            r"\((?:[^()]|\([^()]*\))*\)")
+    return {re.sub(r"\s+", " ", found)
+            for found in re.findall(call, migrations())}
+
+
+# What the calls mean that take the name of the event from a record.
+COMPUTED = {
+    "byoc.emit_cluster(finished.id, finished.status)":
+        {"cluster.running", "cluster.deleted"},
+    "byoc.emit_credential(before.id)": {"credential.ready",
+                                        "credential.invalid"},
+    "byoc.emit_credential(c.id)": {"credential.invalid"}}
+
+
+def names_of(call):
+    """The events of a call, as far as it names them itself."""
+    literals = re.findall(r"'([a-z.]+)'", re.sub(r"WHEN '\w+'", "", call))
+    return {f"cluster.{name}" for name in literals} or COMPUTED[call]
+
+
+def queues_of(channel):
+    """{name: arguments} of the queues behind a channel."""
+    name, arguments = channel["address"], channel["x-arguments"]
+    delays = channel.get("parameters", {}).get("milliseconds", {}).get("enum")
+    if not delays:
+        return {name: arguments}
+    return {name.replace("{milliseconds}", delay):
+            {**arguments, "x-message-ttl": int(delay)} for delay in delays}
+
+
+class Files(unittest.TestCase):
+    def test_the_schemas_are_schemas(self):
+        for schema in (JOB, EVENT):
+            EVENTS.check_schema(schema)
+
+    def test_every_reference_leads_somewhere(self):
+        files = (ASYNCAPI, *SCHEMA.glob("messages/*.json"))
+        self.assertEqual(len(files), 3)
+        for path in files:
+            found = set(contract.references(contract.load(path)))
+            self.assertTrue(found)
+            for reference in found:
+                with self.subTest(file=path.name, reference=reference):
+                    self.assertIsInstance(
+                        contract.resolve(path, reference), dict)
+
+    def test_a_reference_to_nothing_is_noticed(self):
+        with self.assertRaises(KeyError):
+            contract.resolve(ASYNCAPI, "messages/job.schema.json#/$defs/no")
+
+    def test_asyncapi_has_every_message(self):
+        described = contract.load(ASYNCAPI)
+        self.assertEqual(described["asyncapi"], "3.0.0")
+        names = {message["name"] for message
+                 in described["components"]["messages"].values()}
+        self.assertEqual(names, contract.JOB_TYPES | contract.EVENT_TYPES
+                         | {"dead job"})
+        used = {reference for channel in described["channels"].values()
+                for reference in contract.references(channel["messages"])}
+        self.assertEqual(used, {
+            f"#/components/messages/{key}"
+            for key in described["components"]["messages"]})
+
+    def test_each_type_is_described(self):
+        for schema, types in ((JOB, contract.JOB_TYPES),
+                              (EVENT, contract.EVENT_TYPES)):
+            listed = [entry["$ref"].removeprefix("#/$defs/")
+                      for entry in schema["oneOf"]]
+            self.assertEqual({name.removeprefix(PREFIX) for name in types},
+                             set(listed))
+            self.assertEqual(len(listed), len(types))
+
+    def test_the_words_are_those_of_the_program(self):
+        found = EVENT["$defs"]
+        source = "src/model/words.c"
+        self.assertEqual(contract.JOB_TYPES, words(source, "job_type_text"))
+        self.assertEqual(set(found["location"]["enum"]),
+                         words(source, "location_text"))
+        self.assertEqual(set(found["cluster_type"]["enum"]),
+                         words(source, "cluster_type_text"))
+        plan = (ROOT / "src/phase/plan.c").read_text()
+        self.assertEqual(
+            set(found["phase_name"]["enum"]),
+            set(re.findall(r'(?:\.name = |REMOVES\()"(\w+)"', plan)))
+
+    def test_the_events_are_those_that_can_be_emitted(self):
+        calls, sql = emitting_calls(), migrations()
+        emitted = {f"cluster.{name}"
+                   for name in re.findall(r"'(phase\.\w+)'", sql)}
+        emitted.update(*map(names_of, calls))
+        self.assertEqual({PREFIX + name for name in emitted},
+                         contract.EVENT_TYPES)
+        self.assertLessEqual(set(COMPUTED), calls)
+        # Nobody writes events but the three functions that do it for all.
+        insert = re.compile(r"INTO\s+byoc\.events\b")
+        self.assertEqual(len(insert.findall(sql)), 3)
+        for source in ROOT.glob("src/**/*.c"):
+            self.assertIsNone(insert.search(source.read_text()), source)
+
+    def test_good_examples(self):
+        for job in (*GOOD_JOBS, GOOD_PHASE, but(GOOD_PHASE, index=GONE)):
+            self.assertIsNone(problem(JOBS, job))
+        for event in (GOOD_EVENT, but(GOOD_EVENT, traceparent=GONE)):
+            self.assertIsNone(problem(EVENTS, event))
+
+    def test_bad_examples(self):
+        for schema, bad in ((JOBS, BAD_JOBS), (EVENTS, BAD_EVENTS)):
+            for example in bad:
+                with self.subTest(example=json.dumps(example)):
+                    self.assertIsNotNone(problem(schema, example))
+
+
+class Life(SystemCase):
+    """Lives that have every event and every job, and are looked at then."""
+
+    workers = 0  # until we listen
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            cls.listen()
+            cls.world.start_worker()
+            cls.live()
+            cls.world.wait_idle()
+            cls.jobs = cls.heard()
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def listen(cls):
+        """Every job comes by the exchange, those that have waited, too."""
+        channel = cls.world.channel()
+        channel.queue_declare("test.jobs", durable=True)
+        channel.queue_bind("test.jobs", "byoc.jobs", "byoc.jobs")
+        channel.connection.close()
+
+    @classmethod
+    def live(cls):
+        world = cls.world
+        bad = world.add_credential("u" * 64, status="invalid")
+        cluster = world.create_cluster(type="dedicated_ha", workers=1)
+        world.wait_status(cluster, "running")
+        world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
+        world.wait_status(cluster, "deleted")
+        cls.sim.quota(servers=0)
+        failing = world.create_cluster()
+        world.wait_status(failing, "failed")
+        cls.sim.quota(servers=None)
+        world.delete_cluster(failing, wait=False)
+        wait_for(lambda: world.status(failing)[0] == "deleted",
+                 "the failed cluster to be deleted", 60)
+        cls.fail_before_it_begins(bad)
+
+    @classmethod
+    def fail_before_it_begins(cls, credential):
+        cluster = str(uuid.uuid4())
+        cls.world.db(
+            "INSERT INTO byoc.clusters (id, name, credential_id, location,"
+            " type) VALUES (%s, 'early', %s, 'hel1', 'dedicated');"
+            " SELECT byoc.enqueue('cluster.provision', %s, %s)",
+            cluster, credential, cluster, TRACE)
+        cls.world.wait_status(cluster, "failed")
+
+    @classmethod
+    def heard(cls):
+        """[(properties, job)] of all jobs so far; then hears no more."""
+        channel = cls.world.channel()
+        found = []
+        while True:
+            method, properties, body = channel.basic_get("test.jobs", True)
+            if method is None:
+                channel.queue_delete("test.jobs")
+                channel.connection.close()
+                return found
+            found.append((properties, json.loads(body)))
+
+    def buried(self, bodies):
+        """[(properties, body)] of messages that must all be dead-lettered."""
+        ids = [str(uuid.uuid4()) for _ in bodies]
+        for message_id, body in zip(ids, bodies):
+            self.world.publish(body, message_id=message_id,
+                               headers={"traceparent": TRACE})
+        found = {}
+
+        def all_here():
+            for properties, body in self.world.dead_letters():
+                found[properties.message_id] = (properties, body)
+            return set(ids) <= set(found)
+        wait_for(all_here, f"{len(ids)} dead letters")
+        return [found[message_id] for message_id in ids]
+
+    def test_every_event_is_as_described(self):
+        events = self.world.events.all
+        for _, event, properties in events:
+            self.assertIsNone(problem(EVENTS, event))
+            self.assertEqual(properties.type, event["type"])
+            self.assertEqual(properties.content_type,
+                             "application/cloudevents+json; charset=utf-8")
+            self.assertEqual((properties.headers or {}).get("traceparent"),
+                             event.get("traceparent"))
+        self.assertEqual({event["type"] for _, event, _ in events},
+                         contract.EVENT_TYPES)
+        traced = [event for _, event, _ in events if "traceparent" in event]
+        self.assertEqual({event["traceparent"] for event in traced}, {TRACE})
+        runs = [event["data"].get("run") for _, event, _ in events]
+        self.assertIn(0, runs)
+
+    def test_every_event_has_its_routing_key(self):
+        channels = contract.load(ASYNCAPI)["channels"]
+        addresses = [re.sub(r"\\{name\\}", r"[a-z.]+", re.sub(
+            r"\\{id\\}", "[0-9a-f-]{36}", re.escape(channel["address"])))
+            for name, channel in channels.items() if name.endswith("Events")]
+        for key, _, _ in self.world.events.all:
+            self.assertTrue(any(re.fullmatch(address, key)
+                                for address in addresses), key)
+
+    def test_every_job_is_as_described(self):
+        for properties, job in self.jobs:
+            self.assertIsNone(problem(JOBS, job))
+            self.assertEqual(properties.message_id, job["id"])
+            self.assertEqual(properties.delivery_mode, 2)
+        self.assertEqual({job["type"] for _, job in self.jobs},
+                         contract.JOB_TYPES)
+        waited = [properties for properties, _ in self.jobs
+                  if "x-death" in (properties.headers or {})]
+        self.assertTrue(waited, "no job came by a wait queue")
+
+    def test_what_the_schema_refuses_no_worker_takes(self):
+        headers = contract.validator(contract.load(
+            ASYNCAPI)["components"]["schemas"]["deadHeaders"])
+        bodies = [json.dumps(job) for job in BAD_JOBS] + ["no JSON", ""]
+        for sent, (properties, kept) in zip(bodies, self.buried(bodies)):
+            with self.subTest(job=sent):
+                self.assertIsNone(problem(headers, properties.headers))
+                self.assertIn(properties.headers["byoc-reason-code"],
+                              ("bad_json", "bad_job", "unknown_type"))
+                self.assertEqual(properties.headers["traceparent"], TRACE)
+                self.assertEqual(kept.decode(), sent)
+
+    def test_what_the_schema_takes_a_worker_understands(self):
+        letters = self.buried([json.dumps(job) for job in GOOD_JOBS])
+        self.assertEqual(
+            {properties.headers["byoc-reason-code"]
+             for properties, _ in letters}, {"unknown_record"})
+
+    def listed(self, what, *columns):
+        done = subprocess.run(
+            [LOCAL / "rabbitmq.sh", "ctl", self.world.services.rabbitmq_dir,
+             f"list_{what}", "--vhost", self.world.services.name, "--quiet",
+             "--formatter", "json", *columns],
+            check=True, capture_output=True, text=True)
+        return json.loads(done.stdout)
+
+    def test_queues_are_as_described(self):
+        described = {}
+        for channel in contract.load(ASYNCAPI)["channels"].values():
+            if channel["bindings"]["amqp"]["is"] == "queue":
+                described.update(queues_of(channel))
+        found = {
+            queue["name"]: {key: value for key, _, value in queue["arguments"]}
+            for queue in self.listed("queues", "name", "arguments")
+            if queue["name"].startswith("byoc.")}
+        self.assertEqual(found, described)
+
+    def test_exchanges_are_as_described(self):
+        channels = contract.load(ASYNCAPI)["channels"]
+        described = [channels["jobs"]["x-exchange"], *(
+            channels[name]["bindings"]["amqp"]["exchange"]
+            for name in ("clusterEvents", "credentialEvents"))]
+        found = {exchange["name"]: exchange for exchange in self.listed(
+            "exchanges", "name", "type", "durable", "auto_delete")}
+        for exchange in described:
+            real = found[exchange["name"]]
+            self.assertEqual(
+                (real["type"], real["durable"], real["auto_delete"]),
+                (exchange["type"], exchange["durable"],
+                 exchange["autoDelete"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
