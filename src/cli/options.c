@@ -207,10 +207,43 @@ static int refuse(const struct call *call, int found, char **argv)
 	char letter[3] = {'-', (char)optopt, '\0'};
 	bool is_letter = optopt > 0 && optopt < FIRST_LONG;
 	const char *name = is_letter ? letter : argv[optind - 1];
+	int length = (int)strcspn(name, "=");
 
 	if (found == ':')
 		return usage(call->command, "%s wants a value", name);
-	return usage(call->command, "there is no option %s here", name);
+	return usage(
+		call->command, "there is no option %.*s here", length, name);
+}
+
+/*
+ * Options are to be written out: --token, short for --token-file, would take a
+ * token for a file's name, and show it.
+ */
+static bool written_out(int found, char **argv)
+{
+	bool value_apart = optarg && optarg == argv[optind - 1];
+	const char *written = argv[optind - (value_apart ? 2 : 1)];
+
+	return found < FIRST_LONG ||
+	       strncmp(written + strlen("--"), rows[find_id(found)].name,
+		       strlen(rows[find_id(found)].name)) == 0;
+}
+
+static int refuse_abbreviation(const struct call *call, int found)
+{
+	return usage(call->command,
+		"options are to be written out: did you mean --%s?",
+		rows[find_id(found)].name);
+}
+
+/* Where a token is expected, the word may be one: it is not shown. */
+static int refuse_word(const struct call *call, const char *word)
+{
+	if (takes(call->command, OPTION_TOKEN_FILE))
+		return usage(call->command,
+			"there is one word too many; a token is given on "
+			"standard input or with --token-file, never as a word");
+	return usage(call->command, "'%s' is one word too many", word);
 }
 
 static int check_arguments(const struct call *call)
@@ -219,16 +252,14 @@ static int check_arguments(const struct call *call)
 	int count = call->argument_count;
 
 	if (!wanted && count > 0)
-		return usage(call->command, "'%s' is one word too many",
-			call->arguments[0]);
+		return refuse_word(call, call->arguments[0]);
 	if (!wanted || call->option[OPTION_ALL])
 		return DONE;
 	if (count == 0)
 		return usage(call->command, "%s is missing",
 			strstr(wanted, "...") ? "ID" : wanted);
 	if (count > 1 && !strstr(wanted, "..."))
-		return usage(call->command, "'%s' is one word too many",
-			call->arguments[1]);
+		return refuse_word(call, call->arguments[1]);
 	return DONE;
 }
 
@@ -252,6 +283,8 @@ int options_read(struct call *call, int argc, char **argv)
 	while ((found = getopt_long(argc, argv, letters, list, NULL)) != -1) {
 		if (found == '?' || found == ':')
 			return refuse(call, found, argv);
+		if (!written_out(found, argv))
+			return refuse_abbreviation(call, found);
 		if (take(call, (enum option_id)find_id(found), optarg))
 			return USAGE;
 	}
