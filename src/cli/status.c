@@ -123,6 +123,10 @@ static int run_status(struct call *call)
 	struct json_object *broker = count_queues(call, &broker_err);
 	int status = database && broker ? DONE : FAILED;
 	if (call->json) {
+		if (!database)
+			fail(&database_err);
+		if (!broker)
+			fail(&broker_err);
 		struct json_object *both = json_new();
 		json_add(both, "database", database);
 		json_add(both, "queues", broker);
