@@ -112,9 +112,9 @@ int64_t store_console_run_begin(
 
 /*
  * What has happened to a cluster since event `after`, and where it stands:
- * status, code, reason, settled (nothing is under way or asked for), done and
- * total (phases of the run), and moments, each with `event` (a CloudEvent) and
- * `took_ms` (of a phase that ended, else null).
+ * status, code, reason, endpoint, settled (nothing is under way or asked for),
+ * done and total (phases of the run), and moments, each with `event` (a
+ * CloudEvent) and `took_ms` (of a phase that ended, else null).
  */
 struct json_object *store_console_watch(struct store_console *console,
 	const char *id, int64_t after, struct err *err);
