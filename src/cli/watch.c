@@ -54,9 +54,9 @@ static void print_line(const struct watch *watch, const char *moment,
 
 	moment_clock(moment, time_text);
 	clear_live(watch);
-	printf("%s  %-8s %-22s  %-12s", time_text, kind, what, state);
 	/* No blanks at the end of a line. */
-	printf(*safe ? "%s\n" : "\n", safe);
+	printf("%s  %-8s %-22s  %-*s%s\n", time_text, kind, what,
+		*safe ? 12 : 0, state, safe);
 	free(safe);
 }
 
