@@ -90,9 +90,11 @@ static bool walk(struct call *call, letter_action *act, bool *found,
 			break;
 		name_letter(letter, place, id, sizeof id);
 		if (!call->argument_count || is_called(call, found, id)) {
-			json_append(rows,
-				describe(letter, place, call->argument_count));
 			ok = !act || act(console, letter, err);
+			if (ok)
+				json_append(
+					rows, describe(letter, place,
+						      call->argument_count));
 		}
 		letter_free(letter);
 	}
@@ -181,13 +183,18 @@ const struct command dead_show_command = {
 static int act_on_called(
 	struct call *call, letter_action *act, const char *done)
 {
-	struct json_object *rows = json_new_array();
+	bool all = call->option[OPTION_ALL];
+	size_t called = (size_t)call->argument_count;
 	struct err err = {0};
-	bool *found = memory_new((size_t)call->argument_count * sizeof *found);
 
+	if (all && called)
+		return usage(call->command, "want --all or IDs, not both");
+	struct json_object *rows = json_new_array();
+	bool *found = memory_new((called + 1) * sizeof *found);
 	bool ok = walk(call, act, found, rows, &err);
-	printf("%s %zu of %d\n", done, json_object_array_length(rows),
-		call->argument_count);
+	size_t acted = json_object_array_length(rows);
+	if (ok || acted)
+		printf("%s %zu of %zu\n", done, acted, all ? acted : called);
 	int status = ok ? complain_of_missing(call, found) : fail(&err);
 	free(found);
 	json_free(rows);
@@ -204,6 +211,7 @@ const struct command dead_requeue_command = {
 	.verb = "requeue",
 	.arguments = "ID...",
 	.summary = "give dead jobs to the workers once more",
+	.takes = BIT(OPTION_ALL),
 	.needs = NEED_BROKER,
 	.run = run_requeue,
 };
@@ -218,6 +226,7 @@ const struct command dead_drop_command = {
 	.verb = "drop",
 	.arguments = "ID...",
 	.summary = "throw dead jobs away",
+	.takes = BIT(OPTION_ALL),
 	.needs = NEED_BROKER,
 	.run = run_drop,
 };

@@ -257,7 +257,7 @@ static int check_arguments(const struct call *call)
 		return DONE;
 	if (count == 0)
 		return usage(call->command, "%s is missing",
-			strstr(wanted, "...") ? "ID" : wanted);
+			strstr(wanted, "...") ? "an ID, or --all," : wanted);
 	if (count > 1 && !strstr(wanted, "..."))
 		return refuse_word(call, call->arguments[1]);
 	return DONE;
