@@ -30,27 +30,33 @@ static void name_letter(
 		snprintf(id, size, "#%u", place);
 }
 
+/* Nothing that a message brings along can be trusted to be UTF-8. */
+static void add_readable(
+	struct json_object *row, const char *key, const char *text, bool lines)
+{
+	char *shown = text ? readable(text, strlen(text), lines) : NULL;
+
+	json_add_text(row, key, shown);
+	free(shown);
+}
+
 static struct json_object *describe(
 	const struct letter *letter, uint32_t place, bool body)
 {
 	struct json_object *row = json_new();
-	char text[64];
+	char text[256];
 
 	name_letter(letter, place, text, sizeof text);
-	json_add_text(row, "id", text);
-	json_add_text(row, "code", letter->reason_code);
-	json_add_text(row, "reason", letter->reason);
+	add_readable(row, "id", text, false);
+	add_readable(row, "code", letter->reason_code, false);
+	add_readable(row, "reason", letter->reason, false);
 	json_add_i64(row, "size", (int64_t)letter->delivery.size);
 	if (letter->sent_unix) {
 		clock_rfc3339(letter->sent_unix * 1000, text, sizeof text);
 		json_add_text(row, "sent_at", text);
 	}
-	if (body) {
-		char *shown = readable(letter->delivery.body,
-			strlen(letter->delivery.body), true);
-		json_add_text(row, "body", shown);
-		free(shown);
-	}
+	if (body)
+		add_readable(row, "body", letter->delivery.body, true);
 	return row;
 }
 

@@ -41,5 +41,8 @@ void json_print(struct json_object *object);
 int print_list(bool json, struct json_object *array,
 	const struct column *columns, size_t count, const char *empty);
 
-/* A copy fit for a terminal: the caller frees. Keeps line breaks if told to. */
+/*
+ * A copy fit for a terminal and for JSON, as it is UTF-8: the caller frees.
+ * Keeps line breaks if told to.
+ */
 char *readable(const char *text, size_t size, bool lines);
