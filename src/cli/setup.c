@@ -38,7 +38,8 @@ const struct command keygen_command = {
 	.summary = "make a key pair for sealing secrets",
 	.details = "Makes DIR when it is missing. A second key in the same "
 		   "folder is a rotation: the\nnewest key seals, every key "
-		   "opens. Nothing is ever overwritten.",
+		   "opens. Nothing is ever overwritten. Workers read their\n"
+		   "keys when they start: restart them after a rotation.",
 	.takes = BIT(OPTION_OUTPUT),
 	.run = run_keygen,
 };
