@@ -14,14 +14,16 @@
 static int refuse_word(const char *noun, const char *word)
 {
 	const char *guess = command_guess(noun, word);
+	const char *in = noun ? noun : "";
+	const char *blank = noun ? " " : "";
 
-	fprintf(stderr, "byoc: there is no command '%s%s%s'", noun ? noun : "",
-		noun ? " " : "", word);
 	if (guess)
-		fprintf(stderr, "; did you mean '%s%s%s'?", noun ? noun : "",
-			noun ? " " : "", guess);
-	fprintf(stderr, "\nSee `byoc %s%s--help`.\n", noun ? noun : "",
-		noun ? " " : "");
+		fail_saying("there is no command '%s%s%s'; did you mean "
+			    "'%s%s%s'?",
+			in, blank, word, in, blank, guess);
+	else
+		fail_saying("there is no command '%s%s%s'", in, blank, word);
+	fprintf(stderr, "See `byoc %s%s--help`.\n", in, blank);
 	return USAGE;
 }
 

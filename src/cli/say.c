@@ -1,13 +1,30 @@
-/* Standard error: failures, wrong calls and remarks. */
+/* Standard error: failures, wrong calls and remarks, each on one line. */
 #include "command.h"
 
+#include "table.h"
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Words of users, of Hetzner and of messages may hold anything. */
+__attribute__((format(printf, 2, 0))) static void say(
+	const char *before, const char *fmt, va_list list)
+{
+	char *text;
+	int length = vasprintf(&text, fmt, list);
+
+	if (length < 0)
+		abort();
+	char *line = readable(text, (size_t)length, false);
+	fflush(stdout);
+	fprintf(stderr, "%s%s\n", before, line);
+	free(line);
+	free(text);
+}
 
 int fail(const struct err *err)
 {
-	fflush(stdout);
-	fprintf(stderr, "byoc: %s\n", err->text);
+	fail_saying("%s", err->text);
 	return strcmp(err->code, "ambiguous") == 0 ? USAGE : FAILED;
 }
 
@@ -15,12 +32,9 @@ int fail_saying(const char *fmt, ...)
 {
 	va_list list;
 
-	fflush(stdout);
-	fputs("byoc: ", stderr);
 	va_start(list, fmt);
-	vfprintf(stderr, fmt, list);
+	say("byoc: ", fmt, list);
 	va_end(list);
-	fputc('\n', stderr);
 	return FAILED;
 }
 
@@ -28,12 +42,10 @@ int usage(const struct command *command, const char *fmt, ...)
 {
 	va_list list;
 
-	fflush(stdout);
-	fputs("byoc: ", stderr);
 	va_start(list, fmt);
-	vfprintf(stderr, fmt, list);
+	say("byoc: ", fmt, list);
 	va_end(list);
-	fprintf(stderr, "\nSee `byoc %s%s%s --help`.\n",
+	fprintf(stderr, "See `byoc %s%s%s --help`.\n",
 		command->noun ? command->noun : "", command->noun ? " " : "",
 		command->verb);
 	return USAGE;
@@ -43,9 +55,7 @@ void remark(const char *fmt, ...)
 {
 	va_list list;
 
-	fflush(stdout);
 	va_start(list, fmt);
-	vfprintf(stderr, fmt, list);
+	say("", fmt, list);
 	va_end(list);
-	fputc('\n', stderr);
 }
