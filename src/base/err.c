@@ -2,6 +2,7 @@
 #include <byoc/err.h>
 
 #include <byoc/memory.h>
+#include <byoc/utf8.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,9 @@ bool err_set(struct err *err, enum err_kind kind, const char *code,
 	snprintf(err->code, sizeof err->code, "%s", code);
 	vsnprintf(err->text, sizeof err->text, fmt, args);
 	va_end(args);
+	/* A text from elsewhere may be anything, and ours may be cut off. */
+	utf8_mend(err->code);
+	utf8_mend(err->text);
 	return false;
 }
 
@@ -40,6 +44,7 @@ bool err_prefix(struct err *err, const char *what)
 	if (used >= 0 && (size_t)used < sizeof err->text)
 		snprintf(err->text + used, sizeof err->text - (size_t)used,
 			"%s", text);
+	utf8_mend(err->text);
 	return false;
 }
 

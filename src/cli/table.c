@@ -5,36 +5,10 @@
 #include "wording.h"
 #include <byoc/json.h>
 #include <byoc/memory.h>
+#include <byoc/utf8.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Which bytes may follow this one directly in UTF-8. */
-static bool may_follow(unsigned char lead, unsigned char second)
-{
-	int least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-	int most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-
-	return second >= least && second <= most;
-}
-
-/* How many bytes the character has; 0: what is here is not UTF-8. */
-static size_t character_size(const char *text, size_t left)
-{
-	const unsigned char *c = (const unsigned char *)text;
-	size_t size = *c < 0x80                 ? 1
-		      : *c >= 0xc2 && *c < 0xe0 ? 2
-		      : *c >= 0xe0 && *c < 0xf0 ? 3
-		      : *c >= 0xf0 && *c < 0xf5 ? 4
-						: 0;
-
-	if (size > left || (size > 1 && !may_follow(c[0], c[1])))
-		return 0;
-	for (size_t i = 2; i < size; i++)
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-	return size;
-}
 
 /* Control characters of ASCII, and those of Unicode (C2 80 to C2 9F). */
 static bool is_control(const char *text)
@@ -50,7 +24,7 @@ char *readable(const char *text, size_t size, bool lines)
 	size_t next = 0;
 
 	for (size_t i = 0; i < size; i = next) {
-		size_t here = character_size(text + i, size - i);
+		size_t here = utf8_size(text + i, size - i);
 		bool kept = lines && (text[i] == '\n' || text[i] == '\t');
 
 		next = i + (here ? here : 1);

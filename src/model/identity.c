@@ -20,10 +20,14 @@ void uuid_make(char text[UUID_SIZE])
 	uuid_unparse_lower(uuid, text);
 }
 
+/* "00-", 32 digits, "-", 16 digits, "-", 2 digits (W3C Trace Context). */
 bool traceparent_valid(const char *text)
 {
-	return strlen(text) == TRACEPARENT_SIZE - 1 &&
-	       strspn(text, "0123456789abcdef-") == TRACEPARENT_SIZE - 1 &&
-	       strncmp(text, "00-", 3) == 0 && text[35] == '-' &&
-	       text[52] == '-';
+	if (strlen(text) != TRACEPARENT_SIZE - 1 || strncmp(text, "00-", 3))
+		return false;
+	for (size_t i = 3; i < TRACEPARENT_SIZE - 1; i++)
+		if (i == 35 || i == 52 ? text[i] != '-'
+				       : !strchr("0123456789abcdef", text[i]))
+			return false;
+	return true;
 }

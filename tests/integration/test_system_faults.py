@@ -1,6 +1,7 @@
 """What the Hetzner API can do wrong: what passes by itself is waited for, what
 does not is told to the customer, and nothing is ever there twice."""
 
+import json
 import unittest
 
 from sim import READ_ONLY_TOKEN, TOKEN, wait_for
@@ -86,6 +87,17 @@ class Faults(SystemCase):
         self.assertGone(cluster)
         self.assertHistory(cluster, "provisioning", "failed", "provisioning",
                            "running", "deleting", "deleted")
+
+    def test_a_reason_too_long_to_be_stored_whole(self):
+        self.world.credential()
+        self.sim.fault(method="POST", path="/networks", status=422,
+                       body_text=json.dumps({"error": {
+                           "code": "invalid_input", "message": "é" * 301}}))
+        cluster = self.world.create_cluster()
+        _, code, reason = self.world.wait_status(cluster, "failed")
+        self.assertEqual(code, "invalid_input")
+        self.assertIn("éé", reason)
+        self.world.delete_cluster(cluster)
 
     def test_a_name_that_somebody_else_has(self):
         cluster = self.world.create_cluster("shop")

@@ -369,7 +369,9 @@ class World:
 
     def delete_cluster(self, cluster, wait=True):
         self.byoc("cluster", "delete", cluster)
-        if wait:
+        if wait:  # a failed one has failed until a worker begins
+            wait_for(lambda: self.status(cluster)[0] in (
+                "deleting", "deleted"), "the deletion to begin", PATIENCE)
             self.wait_status(cluster, "deleted")
 
     # The database

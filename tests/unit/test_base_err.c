@@ -1,5 +1,6 @@
 /* Errors as values: the first failure wins, and nothing overflows. */
 #include <byoc/err.h>
+#include <byoc/memory.h>
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -39,6 +40,40 @@ Test(err, cuts_texts_that_are_too_long)
 	err_prefix(&err, "network");
 	cr_assert_eq(strlen(err.text), sizeof err.text - 1);
 	cr_assert_eq(strncmp(err.text, "network: xxx", 12), 0);
+}
+
+Test(err, is_always_utf8)
+{
+	char longer[501];
+	struct err err = {0};
+
+	for (size_t i = 0; i < 500; i += 2)
+		memcpy(longer + i, "é", 2);
+	longer[500] = '\0';
+	err_set(&err, ERR_REFUSED, "x", "a%s", longer);
+	cr_assert_eq(strlen(err.text), sizeof err.text - 1);
+	cr_assert_str_eq(err.text + sizeof err.text - 3, "é");
+	err_prefix(&err, "a");
+	cr_assert_str_eq(err.text + sizeof err.text - 4, "é?");
+}
+
+Test(err, makes_question_marks_of_what_is_not_utf8)
+{
+	static const char *const texts[][2] = {
+		{"\xff", "?"},
+		{"a\x80z", "a?z"},
+		{"\xc3", "?"},
+		{"\xc0\xaf", "??"},           /* a slash, written too long */
+		{"\xed\xa0\x80", "???"},      /* half a surrogate pair */
+		{"\xf4\x90\x80\x80", "????"}, /* beyond the last one */
+		{"\xe2\x82\xac, \xf0\x9f\x98\x80", "€, 😀"},
+	};
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct err err = {0};
+		err_set(&err, ERR_REFUSED, "x", "%s", texts[i][0]);
+		cr_assert_str_eq(err.text, texts[i][1]);
+	}
 }
 
 Test(err, says_where_it_happened)
