@@ -39,6 +39,11 @@ bool bootstrap_gateway(const struct bootstrap *values, struct secret *user_data,
 bool bootstrap_control_plane(const struct bootstrap *values, int index,
 	struct secret *user_data, struct err *err);
 
+/* The manifest of the Secret that holds the API token: for a cluster that lives
+ * already. Needs only network_name and hcloud_token. */
+bool bootstrap_hcloud_secret(const struct bootstrap *values,
+	struct secret *manifest, struct err *err);
+
 /* Carries a token derived from the join token, good for workers only. */
 bool bootstrap_worker(const struct bootstrap *values, int index,
 	struct secret *user_data, struct err *err);

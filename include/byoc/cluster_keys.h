@@ -29,11 +29,27 @@ bool authorities_make(int64_t now_unix, struct secret *bundle, struct err *err);
 /* Makes the password that nodes join with: 64 hexadecimal digits. */
 void join_token_make(struct secret *token);
 
+/* Who asks a cluster's Kubernetes API, and whom to believe that it is the one:
+ * PEM texts. */
+struct cluster_identity {
+	struct secret authority; /* of the server's certificate */
+	struct secret certificate;
+	struct secret key;
+};
+
 /*
- * Mints an administrator's kubeconfig (YAML, self-contained): a client
- * certificate O=system:masters, CN=`user`, issued by the bundle's client
- * authority and valid for `lifetime_s` seconds from a minute before
- * `now_unix`; `server_url` is "https://<address>:6443".
+ * Mints an administrator: a client certificate O=system:masters, CN=`user`,
+ * issued by the bundle's client authority and valid for `lifetime_s` seconds
+ * from a minute before `now_unix`. The caller clears it, also after a failure.
+ */
+bool cluster_identity_mint(const struct secret *bundle, const char *user,
+	int64_t now_unix, int64_t lifetime_s, struct cluster_identity *identity,
+	struct err *err);
+void cluster_identity_clear(struct cluster_identity *identity);
+
+/*
+ * Mints an administrator's kubeconfig (YAML, self-contained, with an
+ * identity as above); `server_url` is "https://<address>:6443".
  */
 bool kubeconfig_mint(const struct secret *bundle, const char *cluster_name,
 	const char *server_url, const char *user, int64_t now_unix,

@@ -15,15 +15,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD_COUNT };
+enum method {
+	METHOD_GET,
+	METHOD_POST,
+	METHOD_DELETE,
+	METHOD_PATCH,
+	METHOD_COUNT
+};
 const char *method_word(enum method method); /* "GET", ... */
 
-/* A request. Paths begin behind the API's base: "/servers?name=x". */
+/*
+ * A request. Paths begin behind the API's base: "/servers?name=x". One that has
+ * a `server` goes to the Kubernetes API there instead, with the certificate of
+ * an administrator.
+ */
 struct request {
 	enum method method;
 	char *path;               /* the arena's */
 	struct json_object *body; /* NULL: none; freed by request_clear */
 	struct secret user_data;  /* becomes the body's member "user_data" */
+	struct secret manifest;   /* YAML, the whole body */
+	const char *server;       /* "https://203.0.113.7:6443"; the arena's */
 };
 
 void request_get(struct request *request, struct arena *arena, const char *fmt,
@@ -34,6 +46,16 @@ void request_delete(struct request *request, struct arena *arena,
 void request_post(struct request *request, struct arena *arena,
 	struct json_object *body, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/*
+ * Requests to the Kubernetes API of `server`, which is borrowed: server-side
+ * apply of a manifest, which is moved into the request, and a merge patch,
+ * whose `body` is taken over. See "Server-Side Apply" and "Update API Objects
+ * in Place Using kubectl patch" in Kubernetes' documentation.
+ */
+void request_apply(struct request *request, struct arena *arena,
+	const char *server, struct secret *manifest, const char *path);
+void request_merge(struct request *request, struct arena *arena,
+	const char *server, struct json_object *body, const char *path);
 /* Frees the body and wipes what is secret. */
 void request_clear(struct request *request);
 
@@ -74,6 +96,9 @@ struct reply {
 
 /* Reads an answer: any body is allowed, also none and HTML. */
 void reply_read(struct reply *reply, int status, const char *body, size_t size);
+/* Reads an answer of Kubernetes, which says nothing about Hetzner's token. */
+void reply_read_cluster(
+	struct reply *reply, int status, const char *body, size_t size);
 /* No answer came; `what` says why ("connection refused"). */
 void reply_lost(struct reply *reply, const char *what);
 void reply_clear(struct reply *reply);

@@ -1,10 +1,12 @@
 /*
- * The door to the Hetzner Cloud API: many requests in the air at once on one
- * curl multi handle. TLS is verified, redirects are not followed, and a request
- * never outlives its time-out.
+ * The door to the Hetzner Cloud API, and to the Kubernetes API of customers'
+ * clusters: many requests in the air at once on one curl multi handle. TLS is
+ * verified, redirects are not followed, and a request never outlives its
+ * time-out.
  */
 #pragma once
 
+#include <byoc/cluster_keys.h>
 #include <byoc/hetzner.h>
 
 struct hetzner_client;
@@ -27,6 +29,11 @@ void hetzner_client_free(struct hetzner_client *client);
  */
 void hetzner_client_send(struct hetzner_client *client,
 	const struct request *request, const struct secret *token, void *tag);
+
+/* The same to the Kubernetes API of request->server. */
+void hetzner_client_send_to_cluster(struct hetzner_client *client,
+	const struct request *request, const struct cluster_identity *identity,
+	void *tag);
 
 /* Moves transfers on without waiting. To be called every turn. */
 void hetzner_client_turn(struct hetzner_client *client);

@@ -61,7 +61,8 @@ enum credential_status {
 };
 extern const struct words credential_status_words;
 
-enum goal { GOAL_PROVISION, GOAL_TEARDOWN, GOAL_COUNT };
+/* A refresh brings a new token into a cluster that runs. */
+enum goal { GOAL_PROVISION, GOAL_TEARDOWN, GOAL_REFRESH, GOAL_COUNT };
 extern const struct words goal_words;
 
 /* What exists at Hetzner; the words are the API's singular names. */
@@ -82,10 +83,13 @@ enum job_type {
 	JOB_CREDENTIAL_VALIDATE,
 	JOB_CLUSTER_PROVISION,
 	JOB_CLUSTER_TEARDOWN,
+	JOB_CLUSTER_REFRESH,
 	JOB_CLUSTER_PHASE,
 	JOB_TYPE_COUNT,
 };
 extern const struct words job_type_words;
+/* The goal that such a job gives a cluster; GOAL_COUNT: none. */
+enum goal job_goal(enum job_type type);
 
 enum { PHASE_NAME_SIZE = 32 };
 

@@ -65,6 +65,9 @@ struct phase_memory {
 	size_t swept;            /* kinds a sweep is through with */
 	bool again;              /* something was left: look once more */
 
+	/* Refreshing. */
+	size_t told; /* parts of a running cluster that know the new token */
+
 	/* Validating a token. */
 	bool writable; /* the harmless write was refused in the right way */
 	int64_t probe; /* an SSH key, if it was not: to be deleted */
@@ -80,6 +83,7 @@ struct facts {
 
 	const struct phase *phase;
 	int index;
+	int run;
 	int lease_count;  /* 1: nobody has tried before */
 	int failures;     /* attempts that failed so far */
 	int64_t age_ms;   /* since the phase's first lease */
@@ -129,6 +133,7 @@ struct phase {
 	unsigned needs;           /* bits of PHASE_BIT(position in the table) */
 	enum resource_kind kind;  /* what it makes or removes */
 	bool opens_secrets;       /* wants token, authorities, join_token */
+	bool asks_cluster;        /* its Kubernetes API, and not Hetzner */
 
 	const char *role; /* label of the servers it makes; NULL: none */
 

@@ -9,6 +9,8 @@ CREATE TABLE byoc.credentials (
     -- the newest token, and the last one that was found good: clusters use it
     sealed_token text NOT NULL CHECK (sealed_token LIKE 'byoc1.%'),
     active_sealed_token text CHECK (active_sealed_token LIKE 'byoc1.%'),
+    -- how many tokens have been the active one
+    token_version integer NOT NULL DEFAULT 0,
     code text,
     reason text,
     sequence bigint NOT NULL DEFAULT 0,
@@ -43,7 +45,10 @@ CREATE TABLE byoc.clusters (
         CHECK (status IN ('pending', 'provisioning', 'running', 'deleting',
                           'deleted', 'failed')),
     goal text NOT NULL DEFAULT 'provision'
-        CHECK (goal IN ('provision', 'teardown')),
+        CHECK (goal IN ('provision', 'teardown', 'refresh')),
+    -- is there a run that phases may work for?
+    active boolean NOT NULL GENERATED ALWAYS AS (
+        status IN ('provisioning', 'deleting') OR goal = 'refresh') STORED,
     -- the one current run: jobs of any other are void
     run integer NOT NULL DEFAULT 0 CHECK (run >= 0),
     code text,
@@ -51,14 +56,18 @@ CREATE TABLE byoc.clusters (
     sequence bigint NOT NULL DEFAULT 0,
     traceparent text,
     -- what was asked for by byoc.enqueue and has not begun yet
-    requested_goal text CHECK (requested_goal IN ('provision', 'teardown')),
+    requested_goal text
+        CHECK (requested_goal IN ('provision', 'teardown', 'refresh')),
     requested_at timestamptz,
+    -- of the credential, when the run began: the nodes know that one or a newer
+    token_version integer NOT NULL DEFAULT 0,
     ssh_public_key text,
     sealed_ssh_private_key text,
     sealed_authorities text,
     sealed_join_token text,
     created_at timestamptz NOT NULL DEFAULT now(),
     changed_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (goal <> 'refresh' OR status = 'running'),
     CHECK (status <> 'failed' OR code IS NOT NULL),
     CHECK (code IS NULL OR status IN ('failed', 'deleting')),
     CHECK (num_nulls(ssh_public_key, sealed_ssh_private_key,
@@ -68,8 +77,7 @@ CREATE TABLE byoc.clusters (
 
 -- For the watchdog. (No index on what changes in phases: their updates stay
 -- within the page.)
-CREATE INDEX clusters_active ON byoc.clusters (id)
-    WHERE status IN ('provisioning', 'deleting');
+CREATE INDEX clusters_active ON byoc.clusters (id) WHERE active;
 CREATE INDEX clusters_credential ON byoc.clusters (credential_id);
 CREATE INDEX clusters_requested ON byoc.clusters (requested_at)
     WHERE requested_at IS NOT NULL;

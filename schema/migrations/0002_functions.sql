@@ -57,15 +57,15 @@ BEGIN
     WHEN 'credential.validate' THEN
         UPDATE byoc.credentials c SET job_id = job, due_at = clock_timestamp()
         WHERE c.id = subject;
-    WHEN 'cluster.provision', 'cluster.teardown' THEN
+    WHEN 'cluster.provision', 'cluster.teardown', 'cluster.refresh' THEN
         UPDATE byoc.clusters c
         SET requested_goal = split_part(job_type, '.', 2),
             requested_at = clock_timestamp()
         WHERE c.id = subject;
     ELSE
         RAISE EXCEPTION 'unknown job type %', job_type
-            USING HINT = 'Use credential.validate, cluster.provision or '
-                         'cluster.teardown.';
+            USING HINT = 'Use credential.validate, cluster.provision, '
+                         'cluster.teardown or cluster.refresh.';
     END CASE;
     IF NOT FOUND THEN
         RAISE EXCEPTION '%: there is no record with the id %',
@@ -93,20 +93,24 @@ BEGIN
     PERFORM byoc.lock_clusters(ARRAY(
         SELECT s.cluster_id FROM jsonb_to_recordset(starts) s(cluster_id uuid)));
     FOR start IN
-        SELECT s.*, k.active_sealed_token IS NOT NULL AS usable
+        SELECT s.*, k.active_sealed_token IS NOT NULL AS usable,
+               k.token_version
         FROM jsonb_to_recordset(starts)
              s(cluster_id uuid, goal text, traceparent text, phases jsonb)
         JOIN byoc.clusters c ON c.id = s.cluster_id
         JOIN byoc.credentials k ON k.id = c.credential_id
     LOOP
         PERFORM byoc.start_run(start.cluster_id, start.goal, start.traceparent,
-                               start.phases, start.usable);
+                               start.phases, start.usable,
+                               start.token_version);
     END LOOP;
 END $$;
 
 CREATE FUNCTION byoc.start_run(cluster uuid, new_goal text, new_trace text,
-                               plan jsonb, usable boolean) RETURNS void
+                               plan jsonb, usable boolean,
+                               token_version integer) RETURNS void
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
     new_run integer;
 BEGIN
@@ -129,19 +133,24 @@ BEGIN
 
     UPDATE byoc.clusters c
     SET run = c.run + 1, goal = new_goal, traceparent = new_trace,
-        code = NULL, reason = NULL,
+        token_version = start_run.token_version, code = NULL, reason = NULL,
         status = CASE new_goal WHEN 'provision' THEN 'provisioning'
-                               ELSE 'deleting' END
+                               WHEN 'teardown' THEN 'deleting'
+                               ELSE c.status END
     WHERE id = cluster
       AND CASE new_goal
           WHEN 'provision' THEN c.status = 'pending'
-          ELSE c.status IN ('pending', 'provisioning', 'running', 'failed') END
+          WHEN 'teardown' THEN c.status IN ('pending', 'provisioning',
+                                            'running', 'failed')
+          ELSE c.status = 'running' AND usable END
     RETURNING c.run INTO new_run;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM byoc.emit_cluster(cluster, CASE new_goal
-        WHEN 'provision' THEN 'provisioning' ELSE 'deleting' END);
+    IF new_goal <> 'refresh' THEN
+        PERFORM byoc.emit_cluster(cluster, CASE new_goal
+            WHEN 'provision' THEN 'provisioning' ELSE 'deleting' END);
+    END IF;
 
     INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
     SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
@@ -161,7 +170,7 @@ BEGIN
         SET status = 'queued', job_id = gen_random_uuid(),
             due_at = clock_timestamp(), wait_queue = NULL
         FROM byoc.clusters c
-        WHERE c.id = ANY (ids) AND c.status IN ('provisioning', 'deleting')
+        WHERE c.id = ANY (ids) AND c.active
           AND p.cluster_id = c.id AND p.run = c.run AND p.status = 'blocked'
           AND NOT EXISTS (
               SELECT FROM byoc.phases q
@@ -257,7 +266,7 @@ BEGIN
           AND p.phase = j.phase AND p.index = j.index AND p.job_id = j.job_id
           AND c.id = p.cluster_id AND c.run = p.run
           AND k.id = c.credential_id AND k.active_sealed_token IS NOT NULL
-          AND c.status IN ('provisioning', 'deleting')
+          AND c.active
           AND (p.status = 'queued'
                OR p.status = 'leased' AND p.lease_until < clock_timestamp())
         RETURNING j.n, p
@@ -329,8 +338,7 @@ BEGIN
         FROM jsonb_to_recordset(jobs) j(cluster_id uuid, run integer)
         JOIN byoc.clusters c ON c.id = j.cluster_id AND c.run = j.run
         JOIN byoc.credentials k ON k.id = c.credential_id
-        WHERE k.active_sealed_token IS NULL
-          AND c.status IN ('provisioning', 'deleting')
+        WHERE k.active_sealed_token IS NULL AND c.active
     LOOP
         PERFORM byoc.stop_without_token(idle.id, idle.goal);
     END LOOP;
@@ -562,7 +570,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- A run whose phases are all done has reached its goal.
+-- A run whose phases are all done has reached its goal. A cluster whose nodes
+-- may know an older token than the active one is refreshed.
 CREATE FUNCTION byoc.finish_clusters(ids uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -570,23 +579,32 @@ DECLARE
 BEGIN
     FOR finished IN
         UPDATE byoc.clusters c
-        SET status = CASE c.goal WHEN 'provision' THEN 'running'
-                                 ELSE 'deleted' END,
+        SET status = CASE c.goal WHEN 'teardown' THEN 'deleted'
+                                 ELSE 'running' END,
+            goal = CASE c.goal WHEN 'refresh' THEN 'provision'
+                               ELSE c.goal END,
             code = NULL, reason = NULL
-        WHERE c.id = ANY (ids) AND c.status IN ('provisioning', 'deleting')
+        FROM byoc.clusters before, byoc.credentials k
+        WHERE c.id = ANY (ids) AND c.active AND before.id = c.id
+          AND k.id = c.credential_id
           AND NOT EXISTS (
               SELECT FROM byoc.phases p
               WHERE p.cluster_id = c.id AND p.run = c.run
                 AND p.status <> 'done')
-        RETURNING c.id, c.status
+        RETURNING c.id, c.status, before.goal,
+                  k.token_version > c.token_version AS outdated
     LOOP
-        PERFORM byoc.emit_cluster(finished.id, finished.status);
+        IF finished.goal <> 'refresh' THEN
+            PERFORM byoc.emit_cluster(finished.id, finished.status);
+        END IF;
         IF finished.status = 'deleted' THEN
             DELETE FROM byoc.resources WHERE cluster_id = finished.id;
             UPDATE byoc.clusters
             SET ssh_public_key = NULL, sealed_ssh_private_key = NULL,
                 sealed_authorities = NULL, sealed_join_token = NULL
             WHERE id = finished.id;
+        ELSIF finished.outdated THEN
+            PERFORM byoc.enqueue('cluster.refresh', finished.id);
         END IF;
     END LOOP;
 END $$;
@@ -685,10 +703,14 @@ BEGIN
 END $$;
 
 -- An event tells of a change of status; a check that finds nothing new is
--- silent. A bad new token leaves the old one in use.
+-- silent. A bad new token leaves the old one in use; a good one is told to the
+-- clusters that run.
 CREATE FUNCTION byoc.judge_credential(before byoc.credentials, result text,
                                       new_code text, new_reason text)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    renewed boolean := result = 'ready'
+        AND before.active_sealed_token IS DISTINCT FROM before.sealed_token;
 BEGIN
     UPDATE byoc.credentials c
     SET status = result, code = new_code, reason = new_reason,
@@ -696,6 +718,7 @@ BEGIN
             WHEN result = 'ready' THEN c.sealed_token
             WHEN c.active_sealed_token = c.sealed_token THEN NULL
             ELSE c.active_sealed_token END,
+        token_version = c.token_version + CASE WHEN renewed THEN 1 ELSE 0 END,
         job_id = NULL, due_at = NULL, lease_until = NULL, leases = 0,
         failures = 0, validated_at = clock_timestamp()
     WHERE id = before.id;
@@ -704,6 +727,10 @@ BEGIN
     END IF;
     IF result = 'ready' THEN
         PERFORM byoc.resume_clusters(before.id);
+    END IF;
+    IF renewed THEN
+        PERFORM byoc.enqueue('cluster.refresh', id) FROM byoc.clusters
+        WHERE credential_id = before.id AND status = 'running';
     END IF;
 END $$;
 
@@ -760,7 +787,7 @@ BEGIN
             SELECT l.cluster_id, l.run, l.phase, l.index
             FROM byoc.phases l
             JOIN byoc.clusters c ON c.id = l.cluster_id AND c.run = l.run
-            WHERE c.status IN ('provisioning', 'deleting')
+            WHERE c.active
               AND (l.status = 'queued' AND l.due_at < late
                    OR l.status = 'leased' AND l.lease_until < late
                       AND l.due_at < late)

@@ -128,6 +128,18 @@ bool bootstrap_control_plane(const struct bootstrap *values, int index,
 	return ok;
 }
 
+bool bootstrap_hcloud_secret(const struct bootstrap *values,
+	struct secret *manifest, struct err *err)
+{
+	struct values list = {0};
+
+	values_text(&list, "network_name", values->network_name);
+	values_secret(&list, "hcloud_token", values->hcloud_token);
+	bool ok = render(template_hcloud_secret, &list, manifest, err);
+	values_clear(&list);
+	return ok;
+}
+
 bool bootstrap_worker(const struct bootstrap *values, int index,
 	struct secret *user_data, struct err *err)
 {

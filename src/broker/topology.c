@@ -59,6 +59,7 @@ static const char *const job_keys[] = {
 	"credential.validate",
 	"cluster.provision",
 	"cluster.teardown",
+	"cluster.refresh",
 	"cluster.phase",
 	"cluster.kubeconfig",
 };

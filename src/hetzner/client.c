@@ -122,17 +122,33 @@ static void completed(struct hetzner_client *client, struct transfer *transfer,
 	client->complete_end = &transfer->next;
 }
 
+static void begin(
+	struct hetzner_client *client, struct transfer *transfer, void *tag)
+{
+	transfer->tag = tag;
+	client->in_flight++;
+	transfer->in_air = true;
+	if (curl_multi_add_handle(client->multi, transfer->easy))
+		completed(client, transfer, CURLE_FAILED_INIT);
+}
+
 void hetzner_client_send(struct hetzner_client *client,
 	const struct request *request, const struct secret *token, void *tag)
 {
 	struct transfer *transfer = take_idle(client);
 
-	transfer->tag = tag;
-	client->in_flight++;
 	transfer_prepare(transfer, client->endpoint, request, token);
-	transfer->in_air = true;
-	if (curl_multi_add_handle(client->multi, transfer->easy))
-		completed(client, transfer, CURLE_FAILED_INIT);
+	begin(client, transfer, tag);
+}
+
+void hetzner_client_send_to_cluster(struct hetzner_client *client,
+	const struct request *request, const struct cluster_identity *identity,
+	void *tag)
+{
+	struct transfer *transfer = take_idle(client);
+
+	transfer_prepare_to_cluster(transfer, request, identity);
+	begin(client, transfer, tag);
 }
 
 void hetzner_client_turn(struct hetzner_client *client)

@@ -212,6 +212,38 @@ void reply_read(struct reply *reply, int status, const char *body, size_t size)
 		read_failure(reply);
 }
 
+static enum reply_class class_of_cluster(int status)
+{
+	if (status >= 200 && status < 300)
+		return REPLY_OK;
+	if (status == 404)
+		return REPLY_NOT_FOUND;
+	if (status == 429)
+		return REPLY_RATE_LIMIT;
+	return status >= 500 ? REPLY_TRANSIENT : REPLY_REFUSED;
+}
+
+/* A failure is an object of kind Status, with a message. */
+void reply_read_cluster(
+	struct reply *reply, int status, const char *body, size_t size)
+{
+	struct err ignored = {0};
+
+	*reply = (struct reply){.class = class_of_cluster(status),
+		.status = status,
+		.rate_limit = -1,
+		.rate_remaining = -1};
+	if (reply->class == REPLY_OK)
+		return;
+	if (size > 0)
+		reply->body = json_parse(body, size, &ignored);
+	struct json_in root = {reply->body, "answer", &ignored};
+	const char *message = json_opt_text_ref(&root, "message");
+	snprintf(reply->code, sizeof reply->code, "http_%d", status);
+	snprintf(reply->message, sizeof reply->message, "HTTP status %d%s%s",
+		status, message ? ": " : "", message ? message : "");
+}
+
 void reply_lost(struct reply *reply, const char *what)
 {
 	*reply = (struct reply){.class = REPLY_TRANSIENT,

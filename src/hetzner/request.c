@@ -15,6 +15,7 @@ static const char *const method_words[] = {
 	[METHOD_GET] = "GET",
 	[METHOD_POST] = "POST",
 	[METHOD_DELETE] = "DELETE",
+	[METHOD_PATCH] = "PATCH",
 };
 _Static_assert(COUNT(method_words) == METHOD_COUNT, "name every method");
 
@@ -71,10 +72,39 @@ void request_post(struct request *request, struct arena *arena,
 	va_end(args);
 }
 
+/* The name under which Kubernetes keeps what is ours of an object. */
+#define FIELD_MANAGER "mengi-byoc"
+
+static void start_patch(struct request *request, struct arena *arena,
+	const char *server, const char *path)
+{
+	*request = (struct request){.method = METHOD_PATCH,
+		.path = arena_copy_text(arena, path),
+		.server = server};
+}
+
+void request_apply(struct request *request, struct arena *arena,
+	const char *server, struct secret *manifest, const char *path)
+{
+	start_patch(request, arena, server,
+		arena_format(arena,
+			"%s?fieldManager=" FIELD_MANAGER "&force=true", path));
+	request->manifest = *manifest;
+	*manifest = (struct secret){0};
+}
+
+void request_merge(struct request *request, struct arena *arena,
+	const char *server, struct json_object *body, const char *path)
+{
+	start_patch(request, arena, server, path);
+	request->body = body;
+}
+
 void request_clear(struct request *request)
 {
 	json_free(request->body);
 	secret_clear(&request->user_data);
+	secret_clear(&request->manifest);
 	*request = (struct request){0};
 }
 
@@ -132,6 +162,11 @@ void request_write_body(const struct request *request, struct secret *body)
 	const char *json = request->body ? json_write(request->body) : "";
 	size_t length = strlen(json);
 
+	if (request->manifest.bytes) {
+		secret_set(
+			body, request->manifest.bytes, request->manifest.size);
+		return;
+	}
 	if (!request->user_data.bytes) {
 		secret_set(body, json, length);
 		return;

@@ -93,52 +93,95 @@ void transfer_free(struct transfer *transfer)
 	free(transfer);
 }
 
+static char *content_type(const struct request *request)
+{
+	/* Without a body there is no type of it: "Name:" removes a header. */
+	static char none[] = "Content-Type:";
+	static char json[] = "Content-Type: application/json";
+	static char merge[] = "Content-Type: application/merge-patch+json";
+	static char apply[] = "Content-Type: application/apply-patch+yaml";
+
+	if (request->manifest.bytes)
+		return apply;
+	if (request->method == METHOD_PATCH)
+		return merge;
+	return request->body || request->user_data.bytes ? json : none;
+}
+
 static void set_method(struct transfer *transfer, const struct request *request)
 {
 	CURL *easy = transfer->easy;
-	bool has_body = request->body || request->user_data.bytes;
+	bool sends = request->method == METHOD_POST ||
+		     request->method == METHOD_PATCH;
 
+	transfer->headers[1].data = content_type(request);
+	transfer->headers[0].next = sends ? &transfer->headers[1] : NULL;
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
-	transfer->headers[0].next = NULL;
-	if (request->method != METHOD_POST) {
+	if (sends) {
+		request_write_body(request, &transfer->body);
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(
+			easy, CURLOPT_POSTFIELDS, transfer->body.bytes);
+		curl_easy_setopt(
+			easy, CURLOPT_POSTFIELDSIZE, (long)transfer->body.size);
+	} else {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-		if (request->method == METHOD_DELETE)
-			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
-				method_word(request->method));
-		return;
 	}
-	/* Without a body there is no type of it: "Name:" removes a header. */
-	static char json_type[] = "Content-Type: application/json";
-	static char no_type[] = "Content-Type:";
-	transfer->headers[0].next = &transfer->headers[1];
-	transfer->headers[1].data = has_body ? json_type : no_type;
-	request_write_body(request, &transfer->body);
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body.bytes);
-	curl_easy_setopt(
-		easy, CURLOPT_POSTFIELDSIZE, (long)transfer->body.size);
+	if (request->method == METHOD_DELETE || request->method == METHOD_PATCH)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+			method_word(request->method));
+}
+
+static void set_url(
+	struct transfer *transfer, const char *base, const char *path)
+{
+	size_t length = strlen(base) + strlen(path) + 1;
+	char *url = memory_new(length);
+
+	snprintf(url, length, "%s%s", base, path);
+	curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
+	free(url);
+	transfer->trouble[0] = '\0';
 }
 
 void transfer_prepare(struct transfer *transfer, const char *endpoint,
 	const struct request *request, const struct secret *token)
 {
-	size_t length = strlen(endpoint) + strlen(request->path) + 1;
-	char *url = memory_new(length);
-
-	snprintf(url, length, "%s%s", endpoint, request->path);
-	curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
-	free(url);
-
 	size_t size = token->size;
+
 	if (size > AUTHORIZATION_SIZE - strlen(BEARER))
 		size = AUTHORIZATION_SIZE - strlen(BEARER);
 	char *line = transfer->authorization.bytes;
 	memcpy(line, BEARER, strlen(BEARER));
 	memcpy(line + strlen(BEARER), token->bytes, size);
 	line[strlen(BEARER) + size] = '\0';
+	set_url(transfer, endpoint, request->path);
 	set_method(transfer, request);
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
-	transfer->trouble[0] = '\0';
+}
+
+static void set_pem(
+	struct transfer *transfer, CURLoption option, const struct secret *pem)
+{
+	struct curl_blob blob = {
+		.data = pem->bytes, .len = pem->size, .flags = CURL_BLOB_COPY};
+
+	curl_easy_setopt(transfer->easy, option, &blob);
+}
+
+void transfer_prepare_to_cluster(struct transfer *transfer,
+	const struct request *request, const struct cluster_identity *identity)
+{
+	transfer->to_cluster = true;
+	/* Its own authority alone, and none of the system's. */
+	curl_easy_setopt(transfer->easy, CURLOPT_CAPATH, NULL);
+	set_pem(transfer, CURLOPT_CAINFO_BLOB, &identity->authority);
+	set_pem(transfer, CURLOPT_SSLCERT_BLOB, &identity->certificate);
+	set_pem(transfer, CURLOPT_SSLKEY_BLOB, &identity->key);
+	set_url(transfer, request->server, request->path);
+	set_method(transfer, request);
+	curl_easy_setopt(
+		transfer->easy, CURLOPT_HTTPHEADER, transfer->headers[0].next);
 }
 
 static int64_t number_header(CURL *easy, const char *name)
@@ -158,14 +201,20 @@ void transfer_finish(struct transfer *transfer, struct reply *reply)
 
 	if (transfer->oversized) {
 		reply_lost(reply, "the answer is larger than 8 MiB");
-	} else if (transfer->result != CURLE_OK) {
+		return;
+	}
+	if (transfer->result != CURLE_OK) {
 		reply_lost(
 			reply, *transfer->trouble
 				       ? transfer->trouble
 				       : curl_easy_strerror(transfer->result));
+		return;
+	}
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (transfer->to_cluster) {
+		reply_read_cluster(
+			reply, (int)status, transfer->answer, transfer->size);
 	} else {
-		curl_easy_getinfo(
-			transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 		reply_read(
 			reply, (int)status, transfer->answer, transfer->size);
 		reply->rate_limit =
@@ -175,10 +224,25 @@ void transfer_finish(struct transfer *transfer, struct reply *reply)
 	}
 }
 
+static void forget_identity(struct transfer *transfer)
+{
+	CURL *easy = transfer->easy;
+	char *system_authorities = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_CAPATH, &system_authorities);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, system_authorities);
+	curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, NULL);
+	curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, NULL);
+	curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, NULL);
+	transfer->to_cluster = false;
+}
+
 void transfer_reset(struct transfer *transfer)
 {
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
 	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
+	if (transfer->to_cluster)
+		forget_identity(transfer);
 	sodium_memzero(transfer->authorization.bytes, AUTHORIZATION_SIZE);
 	secret_clear(&transfer->body);
 	if (transfer->room > ANSWER_KEPT) {

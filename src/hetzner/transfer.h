@@ -16,6 +16,7 @@ struct transfer {
 	char *answer;
 	size_t size, room;
 	bool oversized;
+	bool to_cluster;
 	bool in_air;
 	CURLcode result;
 	char trouble[CURL_ERROR_SIZE];
@@ -27,6 +28,9 @@ void transfer_free(struct transfer *transfer);
 /* Makes the handle ready to be added to a multi handle. */
 void transfer_prepare(struct transfer *transfer, const char *endpoint,
 	const struct request *request, const struct secret *token);
+
+void transfer_prepare_to_cluster(struct transfer *transfer,
+	const struct request *request, const struct cluster_identity *identity);
 
 /* Reads what came of it, and wipes what was secret. */
 void transfer_finish(struct transfer *transfer, struct reply *reply);

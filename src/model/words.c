@@ -65,6 +65,7 @@ credential_status_words = {
 static const char *const goal_text[] = {
 	[GOAL_PROVISION] = "provision",
 	[GOAL_TEARDOWN] = "teardown",
+	[GOAL_REFRESH] = "refresh",
 };
 WORDS("goal", goal_text, GOAL_COUNT)
 goal_words = {"goal", goal_text, GOAL_COUNT};
@@ -86,7 +87,21 @@ static const char *const job_type_text[] = {
 	[JOB_CREDENTIAL_VALIDATE] = "credential.validate",
 	[JOB_CLUSTER_PROVISION] = "cluster.provision",
 	[JOB_CLUSTER_TEARDOWN] = "cluster.teardown",
+	[JOB_CLUSTER_REFRESH] = "cluster.refresh",
 	[JOB_CLUSTER_PHASE] = "cluster.phase",
 };
 WORDS("job type", job_type_text, JOB_TYPE_COUNT)
 job_type_words = {"type", job_type_text, JOB_TYPE_COUNT};
+
+enum goal job_goal(enum job_type type)
+{
+	static const enum goal goals[] = {
+		[JOB_CREDENTIAL_VALIDATE] = GOAL_COUNT,
+		[JOB_CLUSTER_PROVISION] = GOAL_PROVISION,
+		[JOB_CLUSTER_TEARDOWN] = GOAL_TEARDOWN,
+		[JOB_CLUSTER_REFRESH] = GOAL_REFRESH,
+		[JOB_CLUSTER_PHASE] = GOAL_COUNT,
+	};
+	_Static_assert(COUNT(goals) == JOB_TYPE_COUNT, "one for each");
+	return goals[type];
+}

@@ -40,8 +40,7 @@ static size_t count_running(
 		if (reply_action_status(reply, id, broken) == ACTION_RUNNING)
 			left.actions[left.action_count++] = id;
 	}
-	if (left.action_count < own->action_count &&
-		broken->kind == ERR_NONE)
+	if (left.action_count < own->action_count && broken->kind == ERR_NONE)
 		facts_record(facts, &left);
 	return left.action_count;
 }

@@ -100,6 +100,7 @@ extern const struct step load_balancer_steps[];
 extern const struct step ready_steps[];
 extern const struct step halt_steps[];
 extern const struct step remove_steps[];
+extern const struct step hcloud_secret_steps[];
 
 bool ssh_key_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);

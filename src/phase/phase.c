@@ -49,7 +49,10 @@ enum verdict phase_take(
 	}
 	if (reply->class == REPLY_CREDENTIAL ||
 		reply->class == REPLY_TRANSIENT) {
-		reply_fail(reply, "Asking Hetzner", err);
+		reply_fail(reply,
+			facts->phase->asks_cluster ? "Asking the cluster"
+						   : "Asking Hetzner",
+			err);
 		return VERDICT_FAILED;
 	}
 	return facts->memory.asked->take(facts, reply, err);

@@ -1,5 +1,5 @@
 /*
- * The two plans: which phases there are and what each one needs. A phase is
+ * The plans: which phases there are and what each one needs. A phase is
  * queued the moment all it needs is done; what has no instance in a cluster
  * counts as done. The tables' order respects the needs.
  */
@@ -180,10 +180,30 @@ static const struct phase teardown[] = {
 };
 _Static_assert(COUNT(teardown) == TEARDOWN_COUNT, "describe every phase");
 
+static const struct phase refresh[] = {
+	{
+		.name = "hcloud_secret",
+		.steps = hcloud_secret_steps,
+		.kind = RESOURCE_KIND_COUNT,
+		.opens_secrets = true,
+		.asks_cluster = true,
+	},
+};
+
 const struct phase *plan_phases(enum goal goal, size_t *count)
 {
-	*count = goal == GOAL_PROVISION ? COUNT(provision) : COUNT(teardown);
-	return goal == GOAL_PROVISION ? provision : teardown;
+	static const struct {
+		const struct phase *phases;
+		size_t count;
+	} plans[] = {
+		[GOAL_PROVISION] = {provision, COUNT(provision)},
+		[GOAL_TEARDOWN] = {teardown, COUNT(teardown)},
+		[GOAL_REFRESH] = {refresh, COUNT(refresh)},
+	};
+	_Static_assert(COUNT(plans) == GOAL_COUNT, "a plan for every goal");
+
+	*count = plans[goal].count;
+	return plans[goal].phases;
 }
 
 const struct phase *plan_find(enum goal goal, const char *name)

@@ -67,7 +67,7 @@ static const char sql_status[] =
 	" 'phases', (SELECT coalesce(json_object_agg(status, n), '{}')"
 	"  FROM (SELECT p.status, count(*) AS n FROM byoc.phases p"
 	"        JOIN byoc.clusters c ON c.id = p.cluster_id AND c.run = p.run"
-	"        WHERE c.status IN ('provisioning', 'deleting')"
+	"        WHERE c.active"
 	"        GROUP BY p.status ORDER BY p.status) s),"
 	" 'outbox', (SELECT json_build_object('rows', count(*), 'oldest_ms',"
 	"  CASE WHEN count(*) > 0 THEN greatest(0, 1000 * extract(epoch FROM"

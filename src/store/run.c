@@ -1,4 +1,4 @@
-/* Runs: what a provision or teardown job begins, if the status allows it. */
+/* Runs: what a job that has a goal begins, if the status allows it. */
 #include "store.h"
 
 #include <string.h>
@@ -37,8 +37,7 @@ static int find_cluster(const PGresult *clusters, const char *id)
 static struct json_object *describe_start(
 	const struct job *job, const PGresult *clusters, int row, plan_of *plan)
 {
-	enum goal goal = job->type == JOB_CLUSTER_PROVISION ? GOAL_PROVISION
-							    : GOAL_TEARDOWN;
+	enum goal goal = job_goal(job->type);
 	int type =
 		words_find(&cluster_type_words, store_text(clusters, row, 1));
 	struct cluster cluster = {

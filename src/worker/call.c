@@ -1,11 +1,15 @@
 /*
- * Calls to Hetzner. Phases that wait for actions are asked for together: one
- * request for all of a credential's that came within a short window.
+ * Calls to Hetzner, and to clusters. Phases that wait for actions are asked for
+ * together: one request for all of a credential's that came within a short
+ * window.
  */
 #include "worker.h"
 
+#include <byoc/clock.h>
 #include <byoc/log.h>
 #include <stdlib.h>
+
+enum { IDENTITY_LIFETIME_S = 300 };
 
 /* One request in the air, and the flights that wait for its reply. */
 struct call {
@@ -27,6 +31,25 @@ void call_send(struct worker *worker, struct flight *flight)
 	call->token = flight->token;
 	flights_add(&call->flights, flight);
 	send_call(worker, call, &flight->ask.request);
+}
+
+/* An administrator for as long as the request may take. */
+bool call_send_to_cluster(
+	struct worker *worker, struct flight *flight, struct err *err)
+{
+	struct cluster_identity identity = {0};
+	bool ok = cluster_identity_mint(&flight->authorities, "byoc-worker",
+		clock_unix_ms() / 1000, IDENTITY_LIFETIME_S, &identity, err);
+
+	if (ok) {
+		struct call *call = memory_new(sizeof *call);
+		call->token = flight->token;
+		flights_add(&call->flights, flight);
+		hetzner_client_send_to_cluster(
+			worker->client, &flight->ask.request, &identity, call);
+	}
+	cluster_identity_clear(&identity);
+	return ok;
 }
 
 /* "/actions?id=1&id=2" for all flights of a call. */

@@ -66,6 +66,7 @@ static void fill_facts(struct worker *worker, struct flight *flight)
 			       ? plan_find(lease->goal, flight->job.phase)
 			       : &credential_phase;
 	facts->index = flight->job.index;
+	facts->run = flight->job.run;
 	facts->lease_count = lease->lease_count;
 	facts->failures = lease->failures;
 	facts->age_ms = lease->age_ms;
@@ -237,10 +238,8 @@ void intake_lease(struct worker *worker)
 	if (!worker->store)
 		return;
 	for (struct flight *f; (f = flights_take(&worker->received));)
-		flights_add(f->job.type == JOB_CLUSTER_PROVISION ||
-					    f->job.type == JOB_CLUSTER_TEARDOWN
-				    ? &starts
-				    : &leases,
+		flights_add(
+			job_goal(f->job.type) < GOAL_COUNT ? &starts : &leases,
 			f);
 	if (starts.count)
 		start_runs(worker, &starts);

@@ -102,12 +102,16 @@ static void make_keys(struct worker *worker, struct flight *flight)
 		finish_failed(worker, flight);
 }
 
-/* A question that goes to Hetzner, if lease and rate limit allow it. */
-static void ask_hetzner(struct worker *worker, struct flight *flight)
+/* A question that goes out, if the lease, and Hetzner's rate limit, allow it.
+ */
+static void send_question(struct worker *worker, struct flight *flight)
 {
 	if (worker->now_ms + REQUEST_TIMEOUT_MS > flight->lease_end_ms) {
 		request_clear(&flight->ask.request);
 		finish_wait(worker, flight, LEASE_WAIT_MS);
+	} else if (flight->ask.request.server) {
+		if (!call_send_to_cluster(worker, flight, &flight->err))
+			finish_failed(worker, flight);
 	} else if (!token_may_call(
 			   worker, flight->token, &flight->let_through)) {
 		worker_count(worker, COUNT_RATE_LIMITED);
@@ -129,7 +133,7 @@ static void step(struct worker *worker, struct flight *flight)
 		if (flight->ask.kind == ASK_KEYS)
 			make_keys(worker, flight);
 		else
-			ask_hetzner(worker, flight);
+			send_question(worker, flight);
 		break;
 	case PROGRESS_WAITS:
 		finish_wait(worker, flight, flight->facts.wait_ms);

@@ -178,6 +178,8 @@ void step_take(struct worker *worker, struct flight *flight,
 
 /* call.c */
 void call_send(struct worker *worker, struct flight *flight);
+bool call_send_to_cluster(
+	struct worker *worker, struct flight *flight, struct err *err);
 void call_send_gathered(struct worker *worker);
 void call_collect(struct worker *worker);
 

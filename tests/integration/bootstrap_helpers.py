@@ -70,6 +70,15 @@ class Keys:
         now = int(time.time()) if now is None else now
         run(program("make_cluster_keys"), self.dir, str(now), str(lifetime), url)
 
+    @classmethod
+    def of(cls, authorities):
+        """Those of a cluster that exists, from its bundle's text."""
+        keys = cls.__new__(cls)
+        keys.dir = tempfile.mkdtemp(prefix="byoc-keys-")
+        with open(keys.path("authorities.json"), "w", encoding="ascii") as file:
+            file.write(authorities)
+        return keys
+
     def path(self, name):
         return os.path.join(self.dir, name)
 

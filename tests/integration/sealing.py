@@ -1,4 +1,5 @@
-"""Seals as a dashboard would, from the description of the format alone."""
+"""Seals as a dashboard would, and opens as a worker would, from the description
+of the format alone."""
 
 import base64
 import ctypes
@@ -27,3 +28,20 @@ def seal(folder, context, plain):
     box = ctypes.create_string_buffer(len(message) + SEAL_BYTES)
     sodium.crypto_box_seal(box, message, ctypes.c_ulonglong(len(message)), key)
     return f"byoc1.{key_id}.{base64.b64encode(box.raw).decode()}"
+
+
+def unseal(folder, context, sealed):
+    """What seal() was given."""
+    version, key_id, box = sealed.split(".")
+    assert version == "byoc1"
+    line = pathlib.Path(folder, f"{key_id}.key").read_text()
+    secret = base64.b64decode(line.split()[-1])
+    public = ctypes.create_string_buffer(32)
+    assert sodium.crypto_scalarmult_base(public, secret) == 0
+    box = base64.b64decode(box)
+    plain = ctypes.create_string_buffer(len(box) - SEAL_BYTES)
+    assert sodium.crypto_box_seal_open(
+        plain, box, ctypes.c_ulonglong(len(box)), public, secret) == 0
+    found, text = plain.raw.split(b"\0", 1)
+    assert found.decode() == context
+    return text.decode()

@@ -25,6 +25,7 @@ GOOD_PHASE = {**GOOD_JOB, "type": "cluster.phase", "run": 1,
 GOOD_JOBS = (
     GOOD_JOB,
     {**GOOD_JOB, "type": "cluster.teardown", "traceparent": TRACE},
+    {**GOOD_JOB, "type": "cluster.refresh"},
     {**GOOD_JOB, "asked_by": "somebody", "note": {"deep": [1, None]}},
     {**GOOD_JOB, "cluster_id": SOMEONE.upper(), "id": SOMEONE.upper()},
     {"id": SOMEONE, "type": "credential.validate", "credential_id": SOMEONE})

@@ -165,7 +165,10 @@ const char *trial_take(struct trial *t, int status, const char *body)
 {
 	struct reply reply;
 
-	reply_read(&reply, status, body, strlen(body));
+	if (t->facts.phase->asks_cluster)
+		reply_read_cluster(&reply, status, body, strlen(body));
+	else
+		reply_read(&reply, status, body, strlen(body));
 	return take(t, &reply);
 }
 

@@ -53,6 +53,11 @@ Test(plan, of_teardown_is_well_formed)
 	check_plan(GOAL_TEARDOWN);
 }
 
+Test(plan, of_a_refresh_is_well_formed)
+{
+	check_plan(GOAL_REFRESH);
+}
+
 /* All that nothing else needs: the plan must end in one phase. */
 Test(plan, ends_in_one_phase_that_waits_for_all)
 {
