@@ -83,9 +83,9 @@ class Roles:
         connection.close()
 
     @staticmethod
-    def run_file(database_url):
+    def run_file(database_url, file="roles.sql", **environment):
         subprocess.run(
             ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1",
-             "--file", DEPLOY / "roles.sql"],
-            env=psql_environment(database_url), stdin=subprocess.DEVNULL,
-            check=True)
+             "--file", DEPLOY / file],
+            env={**psql_environment(database_url), **environment},
+            stdin=subprocess.DEVNULL, check=True)

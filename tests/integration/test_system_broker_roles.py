@@ -11,7 +11,7 @@ import unittest
 
 import pika
 
-from roles import DEFINITIONS, url_of
+from roles import DEFINITIONS, DEPLOY, url_of
 from system_case import SystemCase
 from world import LOCAL, program, read_settings
 
@@ -228,6 +228,41 @@ class Definitions(unittest.TestCase):
         users = json.loads(DEFINITIONS.read_text())["users"]
         self.assertEqual({user["name"] for user in users}, set(USERS))
         self.assertEqual({user["password_hash"] for user in users}, {""})
+
+
+class InContainers(unittest.TestCase):
+    """RabbitMQ as docker-compose.yml starts it, without the container."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="byoc-rabbitmq-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        secrets = pathlib.Path(self.folder, "secrets")
+        (secrets / "keys").mkdir(parents=True)
+        subprocess.run([DEPLOY / "secrets.sh", secrets], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.url = (secrets / "amqp_url").read_text().strip()
+        settings = (DEPLOY / "rabbitmq" / "rabbitmq.conf").read_text()
+        pathlib.Path(self.folder, "extra.conf").write_text(
+            settings.replace("/etc/rabbitmq", str(secrets)))
+
+    def script(self, verb):
+        subprocess.run([LOCAL / "rabbitmq.sh", verb, self.folder], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def connect(self, url):
+        port = read_settings(f"{self.folder}/env")["RABBITMQ_PORT"]
+        url = url.replace("@rabbitmq/", f"@127.0.0.1:{port}/")
+        pika.BlockingConnection(pika.URLParameters(url)).close()
+
+    def test_passwords_hold_from_one_start_to_the_next(self):
+        self.addCleanup(self.script, "kill")
+        for verb in ("start", "restart"):
+            self.script(verb)
+            self.connect(self.url)
+            for nobody in ("guest:guest", "worker:guest"):
+                with self.assertRaises(
+                        pika.exceptions.ProbableAuthenticationError):
+                    self.connect(f"amqp://{nobody}@rabbitmq/byoc")
 
 
 if __name__ == "__main__":

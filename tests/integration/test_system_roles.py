@@ -11,7 +11,7 @@ import uuid
 import psycopg2
 from psycopg2 import errors
 
-from roles import Roles
+from roles import OWN_ROLES, Roles
 from sim import TOKEN, wait_for
 from system_case import SystemCase
 from world import PATIENCE
@@ -270,6 +270,23 @@ class RolesInTheDatabase(SystemCase):
         Roles.run_file(self.world.services.database_url)
         self.assertRefused("dashboard", read)
         self.run_through()  # and leaves what is needed
+
+    def test_the_logins_of_containers(self):
+        folder = pathlib.Path(self.world.folder)
+        url = self.world.services.database_url
+        for password in ("first", "it's \\second"):
+            for role in OWN_ROLES:
+                (folder / f"{role}_password").write_text(password)
+            Roles.run_file(url, "logins.sql", SECRETS_DIR=str(folder))
+            for role in OWN_ROLES:
+                connection = psycopg2.connect(url, user=role,
+                                              password=password)
+                cursor = connection.cursor()
+                cursor.execute("SELECT pg_has_role(%s, 'MEMBER')",
+                               (f"byoc_{role}",))
+                self.assertEqual(cursor.fetchall(), [(True,)])
+                connection.close()
+        self.world.db("DROP ROLE worker, dashboard")
 
 
 if __name__ == "__main__":
