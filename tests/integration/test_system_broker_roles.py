@@ -12,6 +12,7 @@ import unittest
 import pika
 
 from roles import DEFINITIONS, DEPLOY, url_of
+from sim import wait_for
 from system_case import SystemCase
 from world import LOCAL, program, read_settings
 
@@ -144,6 +145,24 @@ class RolesAtTheBroker(SystemCase):
         refused = self.topology("dashboard")
         self.assertEqual(refused.returncode, 1)
         self.assertIn(f"exchange '{JOBS}'", refused.stderr)
+
+    def test_operators_need_no_more_than_workers(self):
+        environment = {
+            **self.world.environment,
+            "BYOC_AMQP_URL": self.world.services.amqp_url_of("worker")}
+        self.world.publish("nonsense")
+        channel = self.world.channel()
+        self.addCleanup(channel.connection.close)
+        wait_for(lambda: channel.queue_declare(
+            "byoc.jobs.dead", passive=True).method.message_count,
+            "a dead letter")
+        for command in (("dead", "list"), ("status",),
+                        ("dead", "requeue", "--all"),
+                        ("dead", "drop", "--all")):
+            done = subprocess.run([program("byoc"), *command],
+                                  env=environment, capture_output=True,
+                                  text=True)
+            self.assertEqual(done.returncode, 0, f"{command}: {done.stderr}")
 
     def test_workers_come_as_their_own_user(self):
         rows = subprocess.run(

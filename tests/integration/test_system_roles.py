@@ -1,9 +1,6 @@
 """What each role may do in the database is enough, and all else is refused. A
 dashboard is played with SQL and nothing but its own login and a public key."""
 
-import base64
-import ctypes
-import ctypes.util
 import pathlib
 import unittest
 import uuid
@@ -12,6 +9,7 @@ import psycopg2
 from psycopg2 import errors
 
 from roles import OWN_ROLES, Roles
+from sealing import seal
 from sim import TOKEN, wait_for
 from system_case import SystemCase
 from world import PATIENCE
@@ -93,20 +91,6 @@ NO_WORKER_MAY = (
 )
 
 
-def seal_token(key_dir, credential, token):
-    """What a dashboard does with a token: the public key is all it has."""
-    sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
-    path = next(pathlib.Path(key_dir).glob("*.pub"))
-    key = base64.b64decode(path.read_text().split()[-1])
-    plain = f"credential:{credential}:token\0{token}".encode()
-    box = ctypes.create_string_buffer(
-        len(plain) + sodium.crypto_box_sealbytes())
-    if sodium.sodium_init() < 0 or sodium.crypto_box_seal(
-            box, plain, ctypes.c_ulonglong(len(plain)), key) != 0:
-        raise AssertionError("libsodium cannot seal")
-    return f"byoc1.{path.stem}.{base64.b64encode(box.raw).decode()}"
-
-
 class RolesInTheDatabase(SystemCase):
     workers = 1
 
@@ -120,8 +104,8 @@ class RolesInTheDatabase(SystemCase):
         wait_for(reached, f"{status} {table}\n{self.world.logs()}", PATIENCE)
 
     def seal(self, credential, token=TOKEN):
-        return seal_token(self.world.environment["BYOC_KEY_DIR"], credential,
-                          token)
+        return seal(self.world.environment["BYOC_KEY_DIR"],
+                    f"credential:{credential}:token", token)
 
     def store_credential(self, token=TOKEN):
         """Record and job in one transaction; returns the id."""
