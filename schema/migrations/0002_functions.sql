@@ -45,10 +45,13 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- For dashboards: asks for a job in the transaction that writes its record.
--- The workers' relay publishes it. Returns the job's id.
+-- The workers' relay publishes it. Returns the job's id. Like all that a
+-- dashboard may call, it does with its owner's rights what is not granted to
+-- the caller, and nothing in the caller's search_path can take its words' place.
 CREATE FUNCTION byoc.enqueue(job_type text, id uuid,
                              traceparent text DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql AS $$
+RETURNS uuid LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     job uuid := gen_random_uuid();
     subject uuid := enqueue.id;
@@ -823,7 +826,8 @@ END $$;
 
 -- Another attempt for a cluster that failed, to reach the goal it failed at.
 CREATE FUNCTION byoc.retry_cluster(cluster uuid) RETURNS uuid
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     was byoc.clusters;
 BEGIN
@@ -839,10 +843,15 @@ BEGIN
 END $$;
 
 -- A new token takes the old one's place once it has been found good. A
--- validation of the old one that is in the air no longer counts.
+-- validation of the old one that is in the air no longer counts. The table's own
+-- check would answer with the whole row, the old token included.
 CREATE FUNCTION byoc.rotate_credential(credential uuid, new_sealed_token text)
-RETURNS uuid LANGUAGE plpgsql AS $$
+RETURNS uuid LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF (new_sealed_token LIKE 'byoc1.%') IS NOT TRUE THEN
+        RAISE EXCEPTION 'this is not a sealed token';
+    END IF;
     UPDATE byoc.credentials
     SET sealed_token = new_sealed_token, status = 'pending_validation',
         code = NULL, reason = NULL, lease_until = NULL,

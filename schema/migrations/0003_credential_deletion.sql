@@ -25,11 +25,14 @@ EXECUTE FUNCTION byoc.refuse_deleted_credential();
 -- are none. A validation that is in the air becomes void: its message has
 -- another id now, its lease another token.
 CREATE FUNCTION byoc.delete_credential(credential uuid)
-RETURNS SETOF byoc.clusters LANGUAGE plpgsql AS $$
+RETURNS TABLE (id uuid, name text, status text, created_at timestamptz)
+LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 BEGIN
     -- No cluster can come to refer to a row that is locked like this.
     PERFORM FROM byoc.credentials WHERE id = credential FOR UPDATE;
-    RETURN QUERY SELECT * FROM byoc.clusters
+    RETURN QUERY SELECT id, name, status, created_at FROM byoc.clusters
     WHERE credential_id = credential AND status <> 'deleted';
     IF FOUND THEN
         RETURN;

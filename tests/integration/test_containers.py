@@ -1,5 +1,8 @@
 """The containers' files, as far as they can be checked without an engine."""
 
+import base64
+import hashlib
+import json
 import pathlib
 import re
 import subprocess
@@ -9,6 +12,7 @@ import unittest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEFINITIONS = ROOT / "deploy" / "rabbitmq" / "definitions.json"
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 
 
@@ -29,8 +33,16 @@ class Compose(unittest.TestCase):
 
     def test_the_file_is_accepted(self):
         services = self.config()["services"]
-        for name in ("postgres", "rabbitmq", "migrate", "worker"):
+        for name in ("postgres", "rabbitmq", "migrate", "roles", "worker"):
             self.assertIn(name, services)
+
+    def test_only_migrations_and_roles_have_the_owners_password(self):
+        services = self.config("--profile", "demo")["services"]
+        for name, service in services.items():
+            mounted = {secret["source"] for secret in service.get("secrets", [])}
+            owners = {"owner_database_url", "postgres_password"} & mounted
+            self.assertEqual(
+                bool(owners), name in ("postgres", "migrate", "roles"), name)
 
     def test_workers_can_be_scaled(self):
         worker = self.config()["services"]["worker"]
@@ -68,17 +80,56 @@ class Image(unittest.TestCase):
 
 
 class Secrets(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        # Keys are byoc keygen's own business.
+        (self.folder / "secrets" / "keys").mkdir(parents=True)
+        self.run_script()
+
+    def run_script(self):
+        subprocess.run([ROOT / "deploy" / "secrets.sh",
+                        self.folder / "secrets"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def read(self, name):
+        return (self.folder / "secrets" / name).read_text().strip()
+
     def test_the_script_makes_every_file_that_compose_wants(self):
         compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-        with tempfile.TemporaryDirectory() as folder:
-            keys = pathlib.Path(folder, "secrets", "keys")
-            keys.mkdir(parents=True)  # keys are byoc keygen's own business
-            subprocess.run([ROOT / "deploy" / "secrets.sh",
-                            f"{folder}/secrets"],
-                           check=True, stdout=subprocess.DEVNULL)
-            for secret in compose["secrets"].values():
-                self.assertTrue(pathlib.Path(folder, secret["file"]).exists())
-            self.assertTrue((keys.parent / "rabbitmq.conf").exists())
+        files = [secret["file"] for secret in compose["secrets"].values()]
+        files += [volume.split(":")[0]
+                  for service in compose["services"].values()
+                  for volume in service.get("volumes", [])
+                  if volume.startswith("./secrets/")]
+        for file in files:
+            self.assertTrue((self.folder / file).exists(), file)
+
+    def test_the_broker_knows_every_password_by_its_hash(self):
+        given = json.loads(DEFINITIONS.read_text())
+        made = json.loads(self.read("definitions.json"))
+        for user in made["users"]:
+            whole = base64.b64decode(user["password_hash"], validate=True)
+            password = self.read(f"{user['name']}_password")
+            self.assertEqual(
+                whole[4:],
+                hashlib.sha256(whole[:4] + password.encode()).digest())
+            user["password_hash"] = ""
+        self.assertEqual(made, given)
+        self.assertIn(f"//worker:{self.read('worker_password')}@",
+                      self.read("amqp_url"))
+
+    def test_the_logins_of_the_database_are_not_the_owners(self):
+        self.assertIn(f"//worker:{self.read('worker_password')}@",
+                      self.read("database_url"))
+        self.assertNotIn(self.read("postgres_password"),
+                         self.read("database_url"))
+
+    def test_what_exists_is_kept(self):
+        before = self.read("definitions.json")
+        self.run_script()
+        self.assertEqual(self.read("definitions.json"), before)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ vhost, hcloud-sim, keys, workers, the operator's command, and all events.
         world.wait_status(cluster, "running")
 
 PostgreSQL and RabbitMQ are those of the ctest run when $BYOC_BUILD_DIR has a
-services.env, else private ones that end with the test.
+services.env, else private ones that end with the test. Workers, dashboards and
+consumers of events have the rights that deploy/ gives them and no others; the
+operator's command has the owner's.
 """
 
 import json
@@ -25,6 +27,7 @@ import pika
 import psycopg2
 import requests
 
+from roles import Roles
 from sim import TOKEN, Sim, binary, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -68,6 +71,7 @@ class Services:
         self.server_url = settings["DATABASE_URL"]
         self.broker_url = settings["AMQP_URL"]
         self.name = f"test_{uuid.uuid4().hex[:12]}"
+        self.roles = Roles(self.name)
         self.database_url = self.make_database()
         self.amqp_url = self.make_vhost()
 
@@ -85,11 +89,21 @@ class Services:
         return parts._replace(path=f"/{self.name}").geturl()
 
     def make_vhost(self):
-        self.rabbitmq("ctl", "add_vhost", self.name)
-        self.rabbitmq("ctl", "set_permissions", "--vhost", self.name,
-                      "guest", ".*", ".*", ".*")
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(self.roles.definitions(), file)
+            file.flush()
+            self.rabbitmq("ctl", "import_definitions", file.name)
         parts = urllib.parse.urlsplit(self.broker_url)
         return parts._replace(path=f"/{self.name}").geturl()
+
+    def database_url_of(self, role=None):
+        """Without a role: the owner's."""
+        return (self.roles.url(self.database_url, role) if role
+                else self.database_url)
+
+    def amqp_url_of(self, role=None):
+        """Without a role: the administrator's."""
+        return self.roles.url(self.amqp_url, role) if role else self.amqp_url
 
     def postgres(self, verb):
         self.run("postgres.sh", verb, self.postgres_dir)
@@ -163,6 +177,8 @@ class Worker:
             raise AssertionError(f"a worker ended {status}:\n{log[-8000:]}")
         if TOKEN in log:
             raise AssertionError(f"the token is in {self.log_path}")
+        if "permission denied" in log or "ACCESS_REFUSED" in log:
+            raise AssertionError(f"a right is missing:\n{log[-8000:]}")
 
     def tail(self):
         return "\n".join(self.log().splitlines()[-25:])
@@ -184,10 +200,10 @@ class Events:
             pika.URLParameters(self.amqp_url))
         channel = connection.channel()
         if declare:
-            channel.queue_declare("test.events", durable=True)
-            channel.queue_bind("test.events", "byoc.events", "#")
+            channel.queue_declare("consumer.test", durable=True)
+            channel.queue_bind("consumer.test", "byoc.events", "#")
         else:
-            channel.basic_consume("test.events", self.take)
+            channel.basic_consume("consumer.test", self.take)
         return connection
 
     def take(self, channel, method, properties, body):
@@ -250,10 +266,13 @@ class World:
             self.sim.start()
             self.running.append(self.sim)
             self.environment = self.make_environment()
+            self.worker_environment = self.make_environment("worker")
             self.byoc("keygen", f"{self.folder}/keys")
             self.byoc("migrate")
+            self.services.roles.grant(self.services.database_url)
             self.byoc("topology")
-            self.events = self.started(Events(self.services.amqp_url))
+            self.events = self.started(Events(
+                self.services.amqp_url_of("consumer")))
             for _ in range(self.want_workers):
                 self.start_worker(wait=False)
             for worker in self.workers:
@@ -267,14 +286,14 @@ class World:
         self.running.append(what)
         return what
 
-    def make_environment(self):
+    def make_environment(self, role=None):
         kept = {name: value for name, value in os.environ.items()
                 if not name.startswith("BYOC_")}
-        secret = pathlib.Path(self.folder, "database_url")
-        secret.write_text(self.services.database_url + "\n")
+        secret = pathlib.Path(self.folder, f"{role or 'owner'}.url")
+        secret.write_text(self.services.database_url_of(role) + "\n")
         return {**kept,
                 "BYOC_DATABASE_URL_FILE": str(secret),
-                "BYOC_AMQP_URL": self.services.amqp_url,
+                "BYOC_AMQP_URL": self.services.amqp_url_of(role),
                 "BYOC_KEY_DIR": f"{self.folder}/keys",
                 "BYOC_HCLOUD_ENDPOINT": self.sim.url,
                 "BYOC_LOG_LEVEL": "debug",
@@ -302,8 +321,9 @@ class World:
     # Workers
 
     def start_worker(self, wait=True):
-        worker = self.started(Worker(len(self.workers), self.environment,
-                                     self.folder, self.worker_command))
+        worker = self.started(Worker(len(self.workers),
+                                     self.worker_environment, self.folder,
+                                     self.worker_command))
         self.workers.append(worker)
         if wait:
             worker.wait_ready()
@@ -376,9 +396,9 @@ class World:
 
     # The database
 
-    def db(self, sql, *parameters):
+    def db(self, sql, *parameters, role=None):
         """Runs a statement in a transaction of its own; rows, if any."""
-        connection = psycopg2.connect(self.services.database_url)
+        connection = psycopg2.connect(self.services.database_url_of(role))
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(sql, parameters)
@@ -420,17 +440,17 @@ class World:
 
     # The broker
 
-    def channel(self):
+    def channel(self, role=None):
         """A channel with confirms of a connection that the caller closes."""
         connection = pika.BlockingConnection(
-            pika.URLParameters(self.services.amqp_url))
+            pika.URLParameters(self.services.amqp_url_of(role)))
         channel = connection.channel()
         channel.confirm_delivery()
         return channel
 
     def publish(self, body, message_id=None, headers=None):
-        """Any bytes into the job queue."""
-        channel = self.channel()
+        """Any bytes into the job queue, as a dashboard may."""
+        channel = self.channel("dashboard")
         channel.basic_publish(
             "byoc.jobs", "byoc.jobs", body,
             pika.BasicProperties(delivery_mode=2, headers=headers,

@@ -1,0 +1,277 @@
+"""What each role may do in the database is enough, and all else is refused. A
+dashboard is played with SQL and nothing but its own login and a public key."""
+
+import pathlib
+import unittest
+import uuid
+
+import psycopg2
+from psycopg2 import errors
+
+from roles import OWN_ROLES, Roles
+from sealing import seal
+from sim import TOKEN, wait_for
+from system_case import SystemCase
+from world import PATIENCE
+
+SEALED = {"credentials": ("sealed_token", "active_sealed_token"),
+          "clusters": ("sealed_ssh_private_key", "sealed_authorities",
+                       "sealed_join_token")}
+FOR_DASHBOARDS = {"enqueue", "rotate_credential", "delete_credential",
+                  "retry_cluster"}
+NOBODY = "'00000000-0000-4000-8000-000000000000'"
+
+NEITHER_MAY = (
+    "CREATE TABLE byoc.mine (id integer)",
+    "CREATE TABLE public.mine (id integer)",
+    "CREATE TEMPORARY TABLE mine (id integer)",
+    "CREATE SCHEMA mine",
+    "CREATE FUNCTION public.mine() RETURNS integer LANGUAGE sql"
+    " AS 'SELECT 1'",
+    "CREATE INDEX mine ON byoc.outbox (due_at)",
+    "ALTER TABLE byoc.clusters ADD COLUMN mine integer",
+    "ALTER TABLE byoc.events DISABLE TRIGGER ALL",
+    "ALTER FUNCTION byoc.enqueue(text, uuid, text) SECURITY INVOKER",
+    "DROP TABLE byoc.outbox",
+    "DROP SCHEMA byoc CASCADE",
+    "TRUNCATE byoc.phases",
+    "CREATE ROLE mine",
+    "SET ROLE postgres",
+    "UPDATE byoc.events SET name = 'running'",
+    "DELETE FROM byoc.events",
+    "TRUNCATE byoc.events",
+    "DELETE FROM byoc.credentials",
+    "DELETE FROM byoc.clusters",
+    "DELETE FROM byoc.phases",
+    "UPDATE byoc.credentials SET sealed_token = 'byoc1.mine'",
+    "UPDATE byoc.credentials SET name = 'mine'",
+    "UPDATE byoc.clusters SET name = 'mine'",
+    f"UPDATE byoc.clusters SET credential_id = {NOBODY}",
+    "UPDATE byoc.schema_migrations SET version = 99",
+    "INSERT INTO byoc.schema_migrations VALUES (99, 'mine', 'mine')",
+)
+NO_DASHBOARD_MAY = (
+    "SELECT id FROM byoc.outbox",
+    "INSERT INTO byoc.outbox (exchange, routing_key, message_id, type, body,"
+    f" due_at) VALUES ('byoc.events', 'mine', {NOBODY}, 'mine', '{{}}', now())",
+    "INSERT INTO byoc.events (cluster_id, sequence, name, data)"
+    f" VALUES ({NOBODY}, 1, 'running', '{{}}')",
+    "INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)"
+    f" VALUES ({NOBODY}, 1, 'mine', 0, '{{}}', 'blocked')",
+    "INSERT INTO byoc.credentials (name, sealed_token, active_sealed_token,"
+    " status) VALUES ('mine', 'byoc1.mine', 'byoc1.mine', 'ready')",
+    "INSERT INTO byoc.clusters (name, credential_id, location, type, status,"
+    f" run) VALUES ('mine', {NOBODY}, 'fsn1', 'dedicated', 'running', 1)",
+    "UPDATE byoc.credentials SET status = 'ready'",
+    "UPDATE byoc.clusters SET status = 'failed', code = 'mine'",
+    "UPDATE byoc.clusters SET sealed_authorities = 'byoc1.mine'",
+    "UPDATE byoc.phases SET status = 'done'",
+    "DELETE FROM byoc.resources",
+    "SELECT byoc.take_outbox(1)",
+    f"SELECT byoc.lease_credentials('[]', {NOBODY}, 1000)",
+    f"SELECT byoc.emit_cluster({NOBODY}, 'running')",
+    f"SELECT byoc.refuse_credential({NOBODY}, 'byoc1.mine', 'mine', 'mine')",
+)
+NO_WORKER_MAY = (
+    "INSERT INTO byoc.credentials (name, sealed_token)"
+    " VALUES ('mine', 'byoc1.mine')",
+    "INSERT INTO byoc.clusters (name, credential_id, location, type)"
+    f" VALUES ('mine', {NOBODY}, 'fsn1', 'dedicated')",
+    "UPDATE byoc.credentials SET deleted_at = now()",
+    "UPDATE byoc.clusters SET workers = 100",
+    "UPDATE byoc.clusters SET ssh_sources = '{0.0.0.0/0}'",
+    f"UPDATE byoc.resources SET cluster_id = {NOBODY}",
+    "UPDATE byoc.outbox SET body = '{}'",
+    "SELECT sealed_ssh_private_key FROM byoc.clusters",
+    "SELECT * FROM byoc.clusters",
+    "SELECT data FROM byoc.events",
+    f"SELECT byoc.rotate_credential({NOBODY}, 'byoc1.mine')",
+    f"SELECT byoc.delete_credential({NOBODY})",
+    f"SELECT byoc.retry_cluster({NOBODY})",
+)
+
+
+class RolesInTheDatabase(SystemCase):
+    workers = 1
+
+    def dashboard(self, sql, *parameters):
+        return self.world.db(sql, *parameters, role="dashboard")
+
+    def wait(self, table, record, status):
+        def reached():
+            return self.dashboard(f"SELECT status FROM byoc.{table}"
+                                  " WHERE id = %s", record) == [(status,)]
+        wait_for(reached, f"{status} {table}\n{self.world.logs()}", PATIENCE)
+
+    def seal(self, credential, token=TOKEN):
+        return seal(self.world.environment["BYOC_KEY_DIR"],
+                    f"credential:{credential}:token", token)
+
+    def store_credential(self, token=TOKEN):
+        """Record and job in one transaction; returns the id."""
+        credential = str(uuid.uuid4())
+        self.dashboard(
+            "INSERT INTO byoc.credentials (id, name, sealed_token)"
+            " VALUES (%s, %s, %s);"
+            " SELECT byoc.enqueue('credential.validate', %s)",
+            credential, f"dashboard-{credential[:8]}",
+            self.seal(credential, token), credential)
+        return credential
+
+    def create_cluster(self, credential):
+        cluster = str(uuid.uuid4())
+        self.dashboard(
+            "INSERT INTO byoc.clusters (id, name, credential_id, location,"
+            " type, workers) VALUES (%s, 'shop', %s, 'fsn1', 'dedicated', 1);"
+            " SELECT byoc.enqueue('cluster.provision', %s)",
+            cluster, credential, cluster)
+        return cluster
+
+    def assertRefused(self, role, *statements):
+        for statement in statements:
+            with self.subTest(role=role, statement=statement), \
+                    self.assertRaises(errors.InsufficientPrivilege):
+                self.world.db(statement, role=role)
+
+    # What is enough
+
+    def test_a_dashboard_leads_a_cluster_through_its_life(self):
+        credential = self.store_credential()
+        self.wait("credentials", credential, "ready")
+        cluster = self.create_cluster(credential)
+        self.wait("clusters", cluster, "running")
+        self.assertComplete(cluster, "dedicated", 1)
+        self.assertEqual(
+            self.dashboard("SELECT DISTINCT status FROM byoc.phases"
+                           " WHERE cluster_id = %s", cluster), [("done",)])
+        for table in ("resources", "events"):
+            rows = self.dashboard(
+                f"SELECT * FROM byoc.{table} WHERE cluster_id = %s", cluster)
+            self.assertGreater(len(rows), 3, table)
+        self.assertEqual(
+            self.dashboard("SELECT name FROM byoc.delete_credential(%s)",
+                           credential), [("shop",)])
+        self.dashboard("SELECT byoc.enqueue('cluster.teardown', %s)", cluster)
+        self.wait("clusters", cluster, "deleted")
+        self.assertEqual(
+            self.dashboard("SELECT name FROM byoc.delete_credential(%s)",
+                           credential), [])
+        self.assertGone(cluster)
+        self.assertHistory(cluster, "provisioning", "running", "deleting",
+                           "deleted")
+
+    def test_a_dashboard_mends_what_failed_for_want_of_a_token(self):
+        credential = self.store_credential("x" * 64)
+        self.wait("credentials", credential, "invalid")
+        cluster = self.create_cluster(credential)
+        self.wait("clusters", cluster, "failed")
+        self.dashboard("SELECT byoc.rotate_credential(%s, %s)", credential,
+                       self.seal(credential))
+        self.wait("credentials", credential, "ready")
+        self.dashboard("SELECT byoc.retry_cluster(%s)", cluster)
+        self.wait("clusters", cluster, "running")
+        self.dashboard("SELECT byoc.enqueue('cluster.teardown', %s)", cluster)
+        self.wait("clusters", cluster, "deleted")
+        self.assertGone(cluster)
+
+    def test_workers_come_with_their_own_login(self):
+        users = self.world.db(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE"
+            " datname = current_database() AND application_name = %s",
+            "byoc-worker")
+        self.assertEqual(users, [(self.world.services.roles.login("worker"),)])
+
+    # What is refused
+
+    def test_a_dashboard_cannot_read_what_is_sealed(self):
+        for table, columns in SEALED.items():
+            self.assertRefused("dashboard", f"SELECT * FROM byoc.{table}",
+                               f"SELECT t FROM byoc.{table} t",
+                               f"COPY byoc.{table} TO STDOUT")
+            for column in columns:
+                self.assertRefused(
+                    "dashboard", f"SELECT {column} FROM byoc.{table}",
+                    f"SELECT id FROM byoc.{table} WHERE {column} > ''",
+                    f"SELECT id FROM byoc.{table} ORDER BY {column}")
+        self.assertRefused(
+            "dashboard", "INSERT INTO byoc.credentials (name, sealed_token)"
+            " VALUES ('mine', 'byoc1.mine') RETURNING sealed_token")
+
+    def test_a_refusal_does_not_tell_what_is_sealed(self):
+        credential = self.world.credential()
+        for token in ("nonsense", "", None):
+            with self.subTest(token=token), \
+                    self.assertRaises(psycopg2.Error) as refused:
+                self.dashboard("SELECT byoc.rotate_credential(%s, %s)",
+                               credential, token)
+            self.assertNotIn("byoc1.", str(refused.exception))
+        self.assertEqual(self.dashboard(
+            "SELECT status FROM byoc.credentials WHERE id = %s",
+            credential), [("ready",)])
+
+    def test_what_neither_may(self):
+        self.assertRefused("dashboard", *NEITHER_MAY)
+        self.assertRefused("worker", *NEITHER_MAY)
+
+    def test_what_no_dashboard_may(self):
+        self.assertRefused("dashboard", *NO_DASHBOARD_MAY)
+
+    def test_what_no_worker_may(self):
+        self.assertRefused("worker", *NO_WORKER_MAY)
+
+    def test_a_dashboard_has_four_functions(self):
+        rows = self.dashboard(
+            "SELECT proname FROM pg_proc WHERE"
+            " pronamespace = 'byoc'::regnamespace"
+            " AND has_function_privilege(oid, 'EXECUTE')")
+        self.assertEqual({name for name, in rows}, FOR_DASHBOARDS)
+
+    def test_functions_with_more_rights_look_nothing_up_elsewhere(self):
+        rows = self.world.db(
+            "SELECT proname, proconfig FROM pg_proc WHERE"
+            " pronamespace = 'byoc'::regnamespace AND prosecdef")
+        self.assertEqual({name for name, _ in rows}, FOR_DASHBOARDS)
+        for name, settings in rows:
+            self.assertEqual(settings, ["search_path=pg_catalog, pg_temp"],
+                             name)
+
+    def test_nobody_else_may_anything(self):
+        login = self.world.services.roles.login("stranger")
+        rights = self.world.db(
+            f"CREATE ROLE {login} NOLOGIN;"
+            " SELECT has_schema_privilege(%s, 'byoc', 'USAGE'),"
+            " bool_or(has_function_privilege(%s, oid, 'EXECUTE'))"
+            " FROM pg_proc WHERE pronamespace = 'byoc'::regnamespace",
+            login, login)
+        self.world.db(f"DROP ROLE {login}")
+        self.assertEqual(rights, [(False, False)])
+
+    def test_running_the_file_again_takes_away_what_is_too_much(self):
+        read = "SELECT sealed_token FROM byoc.credentials"
+        self.world.db("GRANT SELECT (sealed_token) ON byoc.credentials"
+                      " TO byoc_dashboard")
+        self.dashboard(read)
+        Roles.run_file(self.world.services.database_url)
+        self.assertRefused("dashboard", read)
+        self.run_through()  # and leaves what is needed
+
+    def test_the_logins_of_containers(self):
+        folder = pathlib.Path(self.world.folder)
+        url = self.world.services.database_url
+        for password in ("first", "it's \\second"):
+            for role in OWN_ROLES:
+                (folder / f"{role}_password").write_text(password)
+            Roles.run_file(url, "logins.sql", SECRETS_DIR=str(folder))
+            for role in OWN_ROLES:
+                connection = psycopg2.connect(url, user=role,
+                                              password=password)
+                cursor = connection.cursor()
+                cursor.execute("SELECT pg_has_role(%s, 'MEMBER')",
+                               (f"byoc_{role}",))
+                self.assertEqual(cursor.fetchall(), [(True,)])
+                connection.close()
+        self.world.db("DROP ROLE worker, dashboard")
+
+
+if __name__ == "__main__":
+    unittest.main()
