@@ -84,7 +84,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT,
       UPDATE (active_sealed_token, status, code, reason, sequence, traceparent,
               job_id, due_at, lease_owner, lease_token, lease_until, leases,
-              failures, validated_at)
+              failures, validated_at, token_version)
     ON byoc.credentials TO byoc_worker;
 
 -- The SSH key's private half is for operators; workers make it, and that's it.
@@ -92,11 +92,11 @@ GRANT SELECT (id, name, credential_id, location, type, workers, server_type,
               gateway_type, ssh_sources, status, goal, run, code, reason,
               sequence, traceparent, requested_goal, requested_at,
               ssh_public_key, sealed_authorities, sealed_join_token,
-              created_at, changed_at),
+              created_at, changed_at, active, token_version),
       UPDATE (server_type, gateway_type, status, goal, run, code, reason,
               sequence, traceparent, requested_goal, requested_at,
               ssh_public_key, sealed_ssh_private_key, sealed_authorities,
-              sealed_join_token)
+              sealed_join_token, token_version)
     ON byoc.clusters TO byoc_worker;
 
 GRANT SELECT,

@@ -145,7 +145,8 @@ BEGIN
           WHEN 'provision' THEN c.status = 'pending'
           WHEN 'teardown' THEN c.status IN ('pending', 'provisioning',
                                             'running', 'failed')
-          ELSE c.status = 'running' AND usable END
+          ELSE c.status = 'running' AND usable
+               AND start_run.token_version > c.token_version END
     RETURNING c.run INTO new_run;
     IF NOT FOUND THEN
         RETURN;

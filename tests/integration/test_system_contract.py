@@ -249,6 +249,9 @@ class Life(SystemCase):
         bad = world.add_credential("u" * 64, status="invalid")
         cluster = world.create_cluster(type="dedicated_ha", workers=1)
         world.wait_status(cluster, "running")
+        cls.sim.add_token("n" * 64)
+        world.byoc("credential", "rotate", world.credential(), "--wait",
+                   text="n" * 64)
         world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
         world.wait_status(cluster, "deleted")
         cls.sim.quota(servers=0)
