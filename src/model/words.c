@@ -89,6 +89,7 @@ static const char *const job_type_text[] = {
 	[JOB_CLUSTER_TEARDOWN] = "cluster.teardown",
 	[JOB_CLUSTER_REFRESH] = "cluster.refresh",
 	[JOB_CLUSTER_PHASE] = "cluster.phase",
+	[JOB_CLUSTER_KUBECONFIG] = "cluster.kubeconfig",
 };
 WORDS("job type", job_type_text, JOB_TYPE_COUNT)
 job_type_words = {"type", job_type_text, JOB_TYPE_COUNT};
