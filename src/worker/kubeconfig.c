@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEY_WAIT_MS = 15 * 1000 };
+enum { KEY_WAIT_MS = 5 * 1000 };
 
 /* The authorities go no further than this. */
 static bool mint(const struct worker *worker,

@@ -10,6 +10,7 @@ import unittest
 import uuid
 
 import contract
+from boxes import KeyPair
 from contract import ASYNCAPI, EVENT, EVENTS, JOB, JOBS, SCHEMA, problem
 from sim import wait_for
 from system_case import SystemCase
@@ -22,7 +23,10 @@ PREFIX = "cloud.mengi.byoc."
 GOOD_JOB = {"id": SOMEONE, "type": "cluster.provision", "cluster_id": SOMEONE}
 GOOD_PHASE = {**GOOD_JOB, "type": "cluster.phase", "run": 1,
               "phase": "network", "index": 0}
+GOOD_ASK = {**GOOD_JOB, "type": "cluster.kubeconfig",
+            "public_key": "A" * 43 + "="}
 GOOD_JOBS = (
+    GOOD_ASK, {**GOOD_ASK, "lifetime_s": 300},
     GOOD_JOB,
     {**GOOD_JOB, "type": "cluster.teardown", "traceparent": TRACE},
     {**GOOD_JOB, "type": "cluster.refresh"},
@@ -66,7 +70,12 @@ BAD_JOBS = (
     but(GOOD_PHASE, run="1"), but(GOOD_PHASE, run=1.5),
     but(GOOD_PHASE, run=2 ** 31), but(GOOD_PHASE, phase=GONE),
     but(GOOD_PHASE, phase="n" * 32), but(GOOD_PHASE, phase=7),
-    but(GOOD_PHASE, index=-1), but(GOOD_PHASE, index="0"))
+    but(GOOD_PHASE, index=-1), but(GOOD_PHASE, index="0"),
+    but(GOOD_ASK, public_key=GONE), but(GOOD_ASK, public_key=7),
+    but(GOOD_ASK, public_key=""), but(GOOD_ASK, public_key="A" * 42 + "B="),
+    but(GOOD_ASK, public_key="A" * 44), but(GOOD_ASK, public_key="A" * 43),
+    but(GOOD_ASK, lifetime_s=299), but(GOOD_ASK, lifetime_s=2592001),
+    but(GOOD_ASK, lifetime_s="1h"))
 
 BAD_EVENTS = (
     [], {},
@@ -193,14 +202,14 @@ class Files(unittest.TestCase):
     def test_the_events_are_those_that_can_be_emitted(self):
         calls, sql = emitting_calls(), migrations()
         emitted = {f"cluster.{name}"
-                   for name in re.findall(r"'(phase\.\w+)'", sql)}
+                   for name in re.findall(r"'(phase\.\w+|kubeconfig)'", sql)}
         emitted.update(*map(names_of, calls))
         self.assertEqual({PREFIX + name for name in emitted},
                          contract.EVENT_TYPES)
         self.assertLessEqual(set(COMPUTED), calls)
-        # Nobody writes events but the three functions that do it for all.
+        # Nobody writes events but the four functions that do it for all.
         insert = re.compile(r"INTO\s+byoc\.events\b")
-        self.assertEqual(len(insert.findall(sql)), 3)
+        self.assertEqual(len(insert.findall(sql)), 4)
         for source in ROOT.glob("src/**/*.c"):
             self.assertIsNone(insert.search(source.read_text()), source)
 
@@ -249,6 +258,8 @@ class Life(SystemCase):
         bad = world.add_credential("u" * 64, status="invalid")
         cluster = world.create_cluster(type="dedicated_ha", workers=1)
         world.wait_status(cluster, "running")
+        world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE,
+                          public_key=KeyPair().text)
         world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
         world.wait_status(cluster, "deleted")
         cls.sim.quota(servers=0)
