@@ -41,6 +41,15 @@ GOOD_EVENT = {
     "data": {"cluster_id": SOMEONE, "name": "shop", "status": "failed",
              "run": 1, "location": "fsn1", "type": "dedicated_ha",
              "code": "resource_limit_exceeded", "reason": "Too many."}}
+GOOD_ANSWER = {
+    **GOOD_EVENT, "type": f"{PREFIX}cluster.kubeconfig",
+    "data": {"cluster_id": SOMEONE, "job_id": SOMEONE,
+             "public_key": "A" * 43 + "=", "sealed_kubeconfig": "QUJD" * 20,
+             "expires_at": "2026-02-01T12:00:00.000Z"}}
+NOT_READY = {
+    **GOOD_ANSWER, "data": {"cluster_id": SOMEONE, "job_id": SOMEONE,
+                            "public_key": "A" * 43 + "=",
+                            "code": "not_ready", "reason": "Not yet."}}
 GONE = object()
 
 
@@ -94,7 +103,13 @@ BAD_EVENTS = (
     but(GOOD_EVENT, data__status="running"), but(GOOD_EVENT, data__run=-1),
     but(GOOD_EVENT, data__location="moon"), but(GOOD_EVENT, data__code="No!"),
     but(GOOD_EVENT, data__endpoint="https://192.0.2.1:6443"),
-    but(GOOD_EVENT, data__sealed_token="byoc1.0.0"))
+    but(GOOD_EVENT, data__sealed_token="byoc1.0.0"),
+    *(but(good, **{f"data__{key}": value}) for good in (GOOD_ANSWER, NOT_READY)
+      for key in good["data"] for value in (GONE, None, "", {})),
+    but(GOOD_ANSWER, data__kubeconfig="apiVersion: v1"),
+    but(GOOD_ANSWER, data__sealed_kubeconfig="apiVersion: v1" * 10),
+    but(GOOD_ANSWER, data__code="not_ready", data__reason="Not yet."),
+    but(NOT_READY, data__code="failed"))
 
 
 def words(source, table):
@@ -216,7 +231,8 @@ class Files(unittest.TestCase):
     def test_good_examples(self):
         for job in (*GOOD_JOBS, GOOD_PHASE, but(GOOD_PHASE, index=GONE)):
             self.assertIsNone(problem(JOBS, job))
-        for event in (GOOD_EVENT, but(GOOD_EVENT, traceparent=GONE)):
+        for event in (GOOD_EVENT, but(GOOD_EVENT, traceparent=GONE),
+                      GOOD_ANSWER, NOT_READY):
             self.assertIsNone(problem(EVENTS, event))
 
     def test_bad_examples(self):
