@@ -113,7 +113,9 @@ GRANT SELECT,
       DELETE
     ON byoc.resources TO byoc_worker;
 
-GRANT INSERT (cluster_id, credential_id, sequence, name, data, traceparent)
+-- Reading tells it which kubeconfigs were answered.
+GRANT INSERT (cluster_id, credential_id, sequence, name, data, traceparent),
+      SELECT (cluster_id, name, data)
     ON byoc.events TO byoc_worker;
 
 GRANT SELECT,

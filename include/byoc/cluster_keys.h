@@ -49,7 +49,8 @@ void cluster_identity_clear(struct cluster_identity *identity);
 
 /*
  * Mints an administrator's kubeconfig (YAML, self-contained, with an
- * identity as above); `server_url` is "https://<address>:6443".
+ * identity as above); `server_url` is "https://<address>:6443". Operators get
+ * it as it is; who asks by a job gets it sealed (seal_to).
  */
 bool kubeconfig_mint(const struct secret *bundle, const char *cluster_name,
 	const char *server_url, const char *user, int64_t now_unix,

@@ -85,6 +85,7 @@ enum job_type {
 	JOB_CLUSTER_TEARDOWN,
 	JOB_CLUSTER_REFRESH,
 	JOB_CLUSTER_PHASE,
+	JOB_CLUSTER_KUBECONFIG,
 	JOB_TYPE_COUNT,
 };
 extern const struct words job_type_words;
@@ -93,6 +94,13 @@ enum goal job_goal(enum job_type type);
 
 enum { PHASE_NAME_SIZE = 32 };
 
+enum {
+	PUBLIC_KEY_SIZE = 45, /* base64 of 32 bytes and its zero byte */
+	KUBECONFIG_LIFETIME_S = 24 * 60 * 60,
+	KUBECONFIG_LIFETIME_LEAST_S = 5 * 60,
+	KUBECONFIG_LIFETIME_MOST_S = 30 * 24 * 60 * 60,
+};
+
 struct job {
 	char id[UUID_SIZE];
 	enum job_type type;
@@ -100,6 +108,8 @@ struct job {
 	int run;                 /* of a phase; else 0 */
 	char phase[PHASE_NAME_SIZE];
 	int index;
+	char public_key[PUBLIC_KEY_SIZE];   /* whom a kubeconfig is sealed to */
+	int lifetime_s;                     /* of that kubeconfig */
 	char traceparent[TRACEPARENT_SIZE]; /* "" when none came along */
 };
 

@@ -51,5 +51,14 @@ bool seal(const struct keyring *keyring, const char *context, const void *plain,
 bool unseal(const struct keyring *keyring, const char *context,
 	const char *sealed, struct secret *plain, struct err *err);
 
+/*
+ * Seals for somebody outside, whose X25519 public key comes as base64: a bare
+ * sealed box, as base64, that only the secret key to it opens. No worker does.
+ * The caller frees *sealed with free(). A key that is none, or to which anybody
+ * could open, is "bad_public_key" (ERR_BAD_INPUT).
+ */
+bool seal_to(const char *public_key, const struct secret *plain, char **sealed,
+	struct err *err);
+
 /* Reads the key id out of a sealed text; false when it is malformed. */
 bool sealed_key_id(const char *sealed, char key_id[SEAL_KEY_ID_SIZE]);

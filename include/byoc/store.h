@@ -131,6 +131,32 @@ struct outcome {
 bool store_commit(struct store *store, const struct outcome *outcomes,
 	size_t count, bool *counted, struct outbox *written, struct err *err);
 
+/* ---- Kubeconfigs that were asked for by a job ---- */
+
+struct kubeconfig {
+	const struct job *job;
+	/* Loaded; texts are the arena's, NULL: not there (yet). */
+	bool known; /* is there such a cluster? */
+	char *cluster_name;
+	char *address; /* the load balancer's public one */
+	char *sealed_authorities;
+	/* To be stored. */
+	const char *sealed; /* to the job's public key; NULL: not ready */
+	char expires_at[25];
+};
+
+/* Fills in what the kubeconfigs of these jobs are minted from. */
+bool store_load_kubeconfigs(struct store *store, struct kubeconfig *kubeconfigs,
+	size_t count, struct arena *arena, struct err *err);
+
+/*
+ * Stores the events that answer the jobs; a job that was answered already gets
+ * none. A cluster that has no keys (any more) answers "not_ready".
+ */
+bool store_answer_kubeconfigs(struct store *store,
+	const struct kubeconfig *kubeconfigs, size_t count,
+	struct outbox *written, struct err *err);
+
 /* ---- Outbox, relay and watchdog ---- */
 
 /* Forgets messages that the broker has. */

@@ -149,6 +149,10 @@ CREATE UNIQUE INDEX events_cluster ON byoc.events (cluster_id, sequence)
 CREATE UNIQUE INDEX events_credential ON byoc.events (credential_id, sequence)
     WHERE credential_id IS NOT NULL;
 
+-- The answer to a job, which may come twice.
+CREATE UNIQUE INDEX events_kubeconfig
+    ON byoc.events (cluster_id, (data ->> 'job_id')) WHERE name = 'kubeconfig';
+
 -- Messages written with what they tell about, until a broker confirmed them.
 -- It is almost empty at all times: one index is enough.
 CREATE TABLE byoc.outbox (
@@ -190,7 +194,7 @@ EXECUTE FUNCTION byoc.check_transition();
 
 -- An event takes the next sequence number of its subject, and with it the lock
 -- on the subject's row: numbers have no gaps, and appear in order. What
--- byoc.emit_phases writes is numbered already.
+-- byoc.emit_phases and byoc.emit_kubeconfigs write is numbered already.
 CREATE FUNCTION byoc.number_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -860,3 +860,50 @@ BEGIN
     WHERE id = credential;
     RETURN byoc.enqueue('credential.validate', credential);
 END $$;
+
+-- ---- Kubeconfigs ----
+
+-- Answers jobs. Each element: cluster_id, job_id, public_key, traceparent, and
+-- if it could be minted, sealed_kubeconfig with expires_at. A job that comes
+-- again has its event already. The trace is the job's, not the cluster's: so
+-- the event is numbered here.
+CREATE FUNCTION byoc.emit_kubeconfigs(answers jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    a record;
+    c record;
+    why text;
+BEGIN
+    PERFORM byoc.lock_clusters(ARRAY(
+        SELECT x.cluster_id
+        FROM jsonb_to_recordset(answers) x(cluster_id uuid)));
+    FOR a IN
+        SELECT * FROM jsonb_to_recordset(answers)
+            x(cluster_id uuid, job_id text, public_key text, traceparent text,
+              sealed_kubeconfig text, expires_at text)
+    LOOP
+        UPDATE byoc.clusters SET sequence = sequence + 1
+        WHERE id = a.cluster_id AND NOT EXISTS (
+            SELECT FROM byoc.events e
+            WHERE e.cluster_id = a.cluster_id AND e.name = 'kubeconfig'
+              AND e.data ->> 'job_id' = a.job_id)
+        RETURNING id, sequence, status, sealed_authorities INTO c;
+        CONTINUE WHEN NOT FOUND;
+        why := CASE
+            WHEN c.status = 'deleted' THEN 'The cluster is deleted.'
+            WHEN c.sealed_authorities IS NULL OR a.sealed_kubeconfig IS NULL
+            THEN 'The cluster has no keys or no load balancer; one that is '
+                 'running has both.' END;
+        INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
+        VALUES (c.id, c.sequence, 'kubeconfig',
+                jsonb_build_object('cluster_id', c.id, 'job_id', a.job_id,
+                                   'public_key', a.public_key)
+                || CASE WHEN why IS NULL
+                   THEN jsonb_build_object(
+                       'sealed_kubeconfig', a.sealed_kubeconfig,
+                       'expires_at', a.expires_at)
+                   ELSE jsonb_build_object('code', 'not_ready',
+                                           'reason', why) END,
+                a.traceparent);
+    END LOOP;
+END $$;

@@ -89,6 +89,7 @@ static const char *const job_type_text[] = {
 	[JOB_CLUSTER_TEARDOWN] = "cluster.teardown",
 	[JOB_CLUSTER_REFRESH] = "cluster.refresh",
 	[JOB_CLUSTER_PHASE] = "cluster.phase",
+	[JOB_CLUSTER_KUBECONFIG] = "cluster.kubeconfig",
 };
 WORDS("job type", job_type_text, JOB_TYPE_COUNT)
 job_type_words = {"type", job_type_text, JOB_TYPE_COUNT};
@@ -101,6 +102,7 @@ enum goal job_goal(enum job_type type)
 		[JOB_CLUSTER_TEARDOWN] = GOAL_TEARDOWN,
 		[JOB_CLUSTER_REFRESH] = GOAL_REFRESH,
 		[JOB_CLUSTER_PHASE] = GOAL_COUNT,
+		[JOB_CLUSTER_KUBECONFIG] = GOAL_COUNT,
 	};
 	_Static_assert(COUNT(goals) == JOB_TYPE_COUNT, "one for each");
 	return goals[type];

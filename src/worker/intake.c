@@ -1,6 +1,7 @@
 /*
  * Intake: deliveries become flights, and all that have come in are leased (or
- * start their runs) together. What cannot be understood is dead-lettered.
+ * start their runs, or get their kubeconfigs) together. What cannot be
+ * understood is dead-lettered.
  */
 #include "worker.h"
 
@@ -11,7 +12,7 @@
 
 enum { BUSY_WAIT_MOST_MS = 5000 };
 
-static void dead_letter(
+void intake_dead_letter(
 	struct worker *worker, struct flight *flight, const struct err *reason)
 {
 	worker_count(worker, COUNT_DEAD_LETTERED);
@@ -30,7 +31,7 @@ static void decode(struct worker *worker, struct flight *flight)
 	struct err err = {0};
 
 	if (!job_decode(delivery->body, delivery->size, job, &err)) {
-		dead_letter(worker, flight, &err);
+		intake_dead_letter(worker, flight, &err);
 		return;
 	}
 	if (!job->traceparent[0] && delivery->traceparent &&
@@ -90,7 +91,7 @@ static void wait_for_other(struct worker *worker, struct flight *flight)
 		worker, flight, broker_wait_queue(wait_ms, &actual_ms), NULL);
 }
 
-static void unknown_record(struct worker *worker, struct flight *flight)
+void intake_unknown_record(struct worker *worker, struct flight *flight)
 {
 	struct err err = {0};
 
@@ -99,7 +100,7 @@ static void unknown_record(struct worker *worker, struct flight *flight)
 		flight->job.type == JOB_CREDENTIAL_VALIDATE ? "credential"
 							    : "cluster",
 		flight->job.subject);
-	dead_letter(worker, flight, &err);
+	intake_dead_letter(worker, flight, &err);
 }
 
 /* Sorts a flight by what its lease came to; void ones go to `settled`. */
@@ -114,7 +115,7 @@ static void sort_leased(
 		wait_for_other(worker, flight);
 		break;
 	case LEASE_UNKNOWN:
-		unknown_record(worker, flight);
+		intake_unknown_record(worker, flight);
 		break;
 	case LEASE_VOID:
 		worker_count(worker, COUNT_VOID);
@@ -125,18 +126,16 @@ static void sort_leased(
 	}
 }
 
-/* A database that is gone leaves the flights where they are; one that refuses
- * them is a bug of ours, and the watchdog brings the jobs back. */
-static void refused(struct worker *worker, struct flights *flights,
-	struct flights *waiting, const struct err *err)
+void intake_refused(
+	struct worker *worker, struct flights *flights, const struct err *err)
 {
 	if (err->kind == ERR_RETRY) {
 		links_lose_store(worker, err);
-		flights_move(waiting, flights);
+		flights_move(&worker->received, flights);
 		return;
 	}
 	for (struct flight *flight; (flight = flights_take(flights));)
-		dead_letter(worker, flight, err);
+		intake_dead_letter(worker, flight, err);
 }
 
 static void lease(struct worker *worker, struct flights *flights)
@@ -157,7 +156,7 @@ static void lease(struct worker *worker, struct flights *flights)
 			sort_leased(worker, f, &settled);
 		publish_rows(worker, &written, &settled);
 	} else {
-		refused(worker, flights, &worker->received, &err);
+		intake_refused(worker, flights, &err);
 	}
 	arena_free(written.arena);
 }
@@ -221,11 +220,11 @@ static void start_runs(struct worker *worker, struct flights *flights)
 			if (known[i])
 				flights_add(&settled, flight);
 			else
-				unknown_record(worker, flight);
+				intake_unknown_record(worker, flight);
 		}
 		publish_rows(worker, &written, &settled);
 	} else {
-		refused(worker, flights, &worker->received, &err);
+		intake_refused(worker, flights, &err);
 	}
 	arena_free(written.arena);
 }
@@ -234,16 +233,24 @@ void intake_lease(struct worker *worker)
 {
 	struct flights starts = {0};
 	struct flights leases = {0};
+	struct flights kubeconfigs = {0};
 
 	if (!worker->store)
 		return;
-	for (struct flight *f; (f = flights_take(&worker->received));)
-		flights_add(
-			job_goal(f->job.type) < GOAL_COUNT ? &starts : &leases,
-			f);
+	for (struct flight *f; (f = flights_take(&worker->received));) {
+		if (f->job.type == JOB_CLUSTER_KUBECONFIG)
+			flights_add(&kubeconfigs, f);
+		else if (job_goal(f->job.type) < GOAL_COUNT)
+			flights_add(&starts, f);
+		else
+			flights_add(&leases, f);
+	}
 	if (starts.count)
 		start_runs(worker, &starts);
 	if (leases.count && worker->store)
 		lease(worker, &leases);
+	if (kubeconfigs.count && worker->store)
+		kubeconfig_answer(worker, &kubeconfigs);
 	flights_move(&worker->received, &leases);
+	flights_move(&worker->received, &kubeconfigs);
 }

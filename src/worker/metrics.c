@@ -21,7 +21,8 @@ static const struct {
 	const char *help;
 } counters[] = {
 	[COUNT_RECEIVED] = {"jobs_received", "Deliveries taken"},
-	[COUNT_DONE] = {"jobs_done", "Phases and validations done"},
+	[COUNT_DONE] = {"jobs_done",
+		"Phases, validations and kubeconfigs done"},
 	[COUNT_WAIT] = {"jobs_waiting", "Phases that came to wait"},
 	[COUNT_RETRY] = {"jobs_retried", "Attempts that failed for now"},
 	[COUNT_FAIL] = {"jobs_failed", "Phases that failed or were parked"},

@@ -169,6 +169,17 @@ void links_lose_broker(struct worker *worker, const struct err *why);
 /* intake.c */
 void intake_receive(struct worker *worker);
 void intake_lease(struct worker *worker);
+/* Puts a flight's message aside, with the reason. */
+void intake_dead_letter(
+	struct worker *worker, struct flight *flight, const struct err *reason);
+void intake_unknown_record(struct worker *worker, struct flight *flight);
+/* A database that is gone lets the flights stand where they were; one that
+ * refuses them is a bug of ours, and the watchdog brings the jobs back. */
+void intake_refused(
+	struct worker *worker, struct flights *flights, const struct err *err);
+
+/* kubeconfig.c: mints and seals the kubeconfigs that flights ask for. */
+void kubeconfig_answer(struct worker *worker, struct flights *flights);
 
 /* step.c */
 void step_ready(struct worker *worker);

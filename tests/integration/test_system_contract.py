@@ -10,6 +10,7 @@ import unittest
 import uuid
 
 import contract
+from boxes import KeyPair
 from contract import ASYNCAPI, EVENT, EVENTS, JOB, JOBS, SCHEMA, problem
 from sim import wait_for
 from system_case import SystemCase
@@ -22,7 +23,10 @@ PREFIX = "cloud.mengi.byoc."
 GOOD_JOB = {"id": SOMEONE, "type": "cluster.provision", "cluster_id": SOMEONE}
 GOOD_PHASE = {**GOOD_JOB, "type": "cluster.phase", "run": 1,
               "phase": "network", "index": 0}
+GOOD_ASK = {**GOOD_JOB, "type": "cluster.kubeconfig",
+            "public_key": "A" * 43 + "="}
 GOOD_JOBS = (
+    GOOD_ASK, {**GOOD_ASK, "lifetime_s": 300},
     GOOD_JOB,
     {**GOOD_JOB, "type": "cluster.teardown", "traceparent": TRACE},
     {**GOOD_JOB, "type": "cluster.refresh"},
@@ -37,6 +41,15 @@ GOOD_EVENT = {
     "data": {"cluster_id": SOMEONE, "name": "shop", "status": "failed",
              "run": 1, "location": "fsn1", "type": "dedicated_ha",
              "code": "resource_limit_exceeded", "reason": "Too many."}}
+GOOD_ANSWER = {
+    **GOOD_EVENT, "type": f"{PREFIX}cluster.kubeconfig",
+    "data": {"cluster_id": SOMEONE, "job_id": SOMEONE,
+             "public_key": "A" * 43 + "=", "sealed_kubeconfig": "QUJD" * 20,
+             "expires_at": "2026-02-01T12:00:00.000Z"}}
+NOT_READY = {
+    **GOOD_ANSWER, "data": {"cluster_id": SOMEONE, "job_id": SOMEONE,
+                            "public_key": "A" * 43 + "=",
+                            "code": "not_ready", "reason": "Not yet."}}
 GONE = object()
 
 
@@ -66,7 +79,12 @@ BAD_JOBS = (
     but(GOOD_PHASE, run="1"), but(GOOD_PHASE, run=1.5),
     but(GOOD_PHASE, run=2 ** 31), but(GOOD_PHASE, phase=GONE),
     but(GOOD_PHASE, phase="n" * 32), but(GOOD_PHASE, phase=7),
-    but(GOOD_PHASE, index=-1), but(GOOD_PHASE, index="0"))
+    but(GOOD_PHASE, index=-1), but(GOOD_PHASE, index="0"),
+    but(GOOD_ASK, public_key=GONE), but(GOOD_ASK, public_key=7),
+    but(GOOD_ASK, public_key=""), but(GOOD_ASK, public_key="A" * 42 + "B="),
+    but(GOOD_ASK, public_key="A" * 44), but(GOOD_ASK, public_key="A" * 43),
+    but(GOOD_ASK, lifetime_s=299), but(GOOD_ASK, lifetime_s=2592001),
+    but(GOOD_ASK, lifetime_s="1h"))
 
 BAD_EVENTS = (
     [], {},
@@ -85,7 +103,13 @@ BAD_EVENTS = (
     but(GOOD_EVENT, data__status="running"), but(GOOD_EVENT, data__run=-1),
     but(GOOD_EVENT, data__location="moon"), but(GOOD_EVENT, data__code="No!"),
     but(GOOD_EVENT, data__endpoint="https://192.0.2.1:6443"),
-    but(GOOD_EVENT, data__sealed_token="byoc1.0.0"))
+    but(GOOD_EVENT, data__sealed_token="byoc1.0.0"),
+    *(but(good, **{f"data__{key}": value}) for good in (GOOD_ANSWER, NOT_READY)
+      for key in good["data"] for value in (GONE, None, "", {})),
+    but(GOOD_ANSWER, data__kubeconfig="apiVersion: v1"),
+    but(GOOD_ANSWER, data__sealed_kubeconfig="apiVersion: v1" * 10),
+    but(GOOD_ANSWER, data__code="not_ready", data__reason="Not yet."),
+    but(NOT_READY, data__code="failed"))
 
 
 def words(source, table):
@@ -193,21 +217,22 @@ class Files(unittest.TestCase):
     def test_the_events_are_those_that_can_be_emitted(self):
         calls, sql = emitting_calls(), migrations()
         emitted = {f"cluster.{name}"
-                   for name in re.findall(r"'(phase\.\w+)'", sql)}
+                   for name in re.findall(r"'(phase\.\w+|kubeconfig)'", sql)}
         emitted.update(*map(names_of, calls))
         self.assertEqual({PREFIX + name for name in emitted},
                          contract.EVENT_TYPES)
         self.assertLessEqual(set(COMPUTED), calls)
-        # Nobody writes events but the three functions that do it for all.
+        # Nobody writes events but the four functions that do it for all.
         insert = re.compile(r"INTO\s+byoc\.events\b")
-        self.assertEqual(len(insert.findall(sql)), 3)
+        self.assertEqual(len(insert.findall(sql)), 4)
         for source in ROOT.glob("src/**/*.c"):
             self.assertIsNone(insert.search(source.read_text()), source)
 
     def test_good_examples(self):
         for job in (*GOOD_JOBS, GOOD_PHASE, but(GOOD_PHASE, index=GONE)):
             self.assertIsNone(problem(JOBS, job))
-        for event in (GOOD_EVENT, but(GOOD_EVENT, traceparent=GONE)):
+        for event in (GOOD_EVENT, but(GOOD_EVENT, traceparent=GONE),
+                      GOOD_ANSWER, NOT_READY):
             self.assertIsNone(problem(EVENTS, event))
 
     def test_bad_examples(self):
@@ -252,6 +277,8 @@ class Life(SystemCase):
         cls.sim.add_token("n" * 64)
         world.byoc("credential", "rotate", world.credential(), "--wait",
                    text="n" * 64)
+        world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE,
+                          public_key=KeyPair().text)
         world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
         world.wait_status(cluster, "deleted")
         cls.sim.quota(servers=0)

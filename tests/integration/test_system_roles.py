@@ -84,7 +84,7 @@ NO_WORKER_MAY = (
     "UPDATE byoc.outbox SET body = '{}'",
     "SELECT sealed_ssh_private_key FROM byoc.clusters",
     "SELECT * FROM byoc.clusters",
-    "SELECT data FROM byoc.events",
+    "SELECT * FROM byoc.events",
     f"SELECT byoc.rotate_credential({NOBODY}, 'byoc1.mine')",
     f"SELECT byoc.delete_credential({NOBODY})",
     f"SELECT byoc.retry_cluster({NOBODY})",
