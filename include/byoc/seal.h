@@ -25,6 +25,14 @@ bool keyring_make_key(
 	const char *dir, char key_id[SEAL_KEY_ID_SIZE], struct err *err);
 
 /*
+ * Removes the files of a key. Refused are the newest one, which seals, and one
+ * that is not there. Whether something is still sealed with it is for the
+ * caller to know; keyring_may_remove asks without removing.
+ */
+bool keyring_may_remove(const char *dir, const char *key_id, struct err *err);
+bool keyring_remove_key(const char *dir, const char *key_id, struct err *err);
+
+/*
  * Loads every key in `dir`. The newest one (by the time written inside it)
  * seals, all open. A secret key file that others can read is refused by name.
  * With `must_open` a folder that holds no secret key is refused. The caller

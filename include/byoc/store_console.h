@@ -104,6 +104,47 @@ bool store_console_access(struct store_console *console, const char *id,
 	struct cluster_access *access, struct err *err);
 void cluster_access_clear(struct cluster_access *access);
 
+/* ---- Sealed values ---- */
+
+/* Where they are. A credential's token may be there twice, as the newest one
+ * and as the one in use: these move together. */
+enum sealed_place {
+	SEALED_TOKEN,
+	SEALED_SSH_PRIVATE_KEY,
+	SEALED_AUTHORITIES,
+	SEALED_JOIN_TOKEN,
+	SEALED_PLACE_COUNT,
+};
+
+struct sealed_value {
+	char id[UUID_SIZE]; /* the record's */
+	char *sealed;
+	char *resealed; /* what is to take its place; NULL: it stays */
+};
+void sealed_value_clear(struct sealed_value *value);
+
+/*
+ * Reads up to `most` values that another key than `key_id` has sealed, behind
+ * the value `after` (NULL: from the beginning), in a fixed order. The caller
+ * clears each.
+ */
+bool store_console_sealed(struct store_console *console,
+	enum sealed_place place, const char *key_id,
+	const struct sealed_value *after, struct sealed_value *values,
+	size_t most, size_t *count, struct err *err);
+
+/*
+ * In one transaction puts each `resealed` where still is what was read; what
+ * somebody else has changed meanwhile stays as it is. Tells how many.
+ */
+bool store_console_reseal(struct store_console *console,
+	enum sealed_place place, const struct sealed_value *values,
+	size_t count, size_t *moved, struct err *err);
+
+/* Is nothing sealed with this key any more? "key_needed" names what is. */
+bool store_console_key_unneeded(
+	struct store_console *console, const char *key_id, struct err *err);
+
 /* ---- What goes on ---- */
 
 /* The number of the event before the current run's first; -1 on failure. */

@@ -408,14 +408,21 @@ BEGIN
     RETURN QUERY SELECT unnest(counted);
 END $$;
 
--- A token that was refused after a newer one took its place says nothing: the
--- phase is only to be tried again.
+-- A token that was refused after another text took its place (a newer one, or
+-- the same sealed anew) says nothing: the phase is only to be tried again.
 CREATE FUNCTION byoc.spare_replaced_tokens(outcomes jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
+    SELECT FROM byoc.credentials
+    WHERE id IN (SELECT c.credential_id
+                 FROM jsonb_to_recordset(outcomes)
+                      o(cluster_id uuid, credential jsonb)
+                 JOIN byoc.clusters c ON c.id = o.cluster_id
+                 WHERE o.credential IS NOT NULL)
+    ORDER BY id FOR NO KEY UPDATE;
     SELECT jsonb_agg(
         CASE WHEN k.active_sealed_token <> o #>> '{credential,sealed_token}'
              THEN o - '{credential,code,reason}'::text[]
-                  || '{"result": "wait"}'
+                  || '{"result": "wait", "delay_ms": 0}'
              ELSE o END)
     FROM jsonb_array_elements(outcomes) o
     JOIN byoc.clusters c ON c.id = (o ->> 'cluster_id')::uuid

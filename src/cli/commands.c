@@ -22,6 +22,7 @@ const struct command *const commands[] = {
 	&credential_show_command,
 	&credential_list_command,
 	&credential_delete_command,
+	&credential_reseal_command,
 	&cluster_create_command,
 	&cluster_list_command,
 	&cluster_show_command,

@@ -14,6 +14,7 @@ extern const struct command credential_rotate_command;
 extern const struct command credential_show_command;
 extern const struct command credential_list_command;
 extern const struct command credential_delete_command;
+extern const struct command credential_reseal_command;
 
 extern const struct command cluster_create_command;
 extern const struct command cluster_list_command;

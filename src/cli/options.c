@@ -8,6 +8,7 @@
 #include "network.h"
 #include <byoc/memory.h>
 #include <byoc/model.h>
+#include <byoc/seal.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,17 @@ static bool check_network(const struct row *row, const char *text, char *why)
 	       network_read(text, canonical, why, WHY_SIZE);
 }
 
+static bool check_key_id(const struct row *row, const char *text, char *why)
+{
+	(void)row;
+	if (strlen(text) == SEAL_KEY_ID_SIZE - 1 &&
+		strspn(text, "0123456789abcdef") == SEAL_KEY_ID_SIZE - 1)
+		return true;
+	snprintf(why, WHY_SIZE, "want the %d hexadecimal digits of a key's id",
+		SEAL_KEY_ID_SIZE - 1);
+	return false;
+}
+
 static const char *const output_text[] = {"table", "json"};
 static const struct words output_words = {"output", output_text, 2};
 
@@ -136,6 +148,8 @@ static const struct row rows[OPTION_COUNT] = {
 	[OPTION_WAIT] = {"wait", .help = "wait until a worker has judged it"},
 	[OPTION_TIMEOUT] = {"timeout", "SECONDS", "the longest to wait", "60",
 		1, 86400, .check = check_number},
+	[OPTION_REMOVE] = {"remove", "KEY_ID",
+		"remove this key instead of making one", .check = check_key_id},
 };
 
 /* Options of getopt_long count from here; below are letters. */

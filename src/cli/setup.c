@@ -7,22 +7,53 @@
 #include <byoc/migrate.h>
 #include <byoc/seal.h>
 
+static int print_key(const char *id, const char *dir)
+{
+	struct json_object *object = json_new();
+
+	json_add_text(object, "key_id", id);
+	json_add_text(object, "dir", dir);
+	json_print(object);
+	json_free(object);
+	return DONE;
+}
+
+/* Only a key that nothing is sealed with: what is, could never be opened. */
+static int run_remove(struct call *call)
+{
+	const char *dir = call->arguments[0];
+	const char *id = call->option[OPTION_REMOVE];
+	struct err err = {0};
+
+	if (!call->settings.database_url.bytes)
+		return fail_saying("BYOC_DATABASE_URL is not set: only the "
+				   "database tells whether a key is still "
+				   "needed");
+	call->store = store_console_open(&call->settings.database_url, &err);
+	if (!call->store || !keyring_may_remove(dir, id, &err) ||
+		!store_console_key_unneeded(call->store, id, &err) ||
+		!keyring_remove_key(dir, id, &err))
+		return fail(&err);
+	if (call->json)
+		return print_key(id, dir);
+	printf("Removed key %s from %s: nothing in the database is sealed with "
+	       "it.\nWherever else it was copied to, remove it there, too.\n",
+		id, dir);
+	return DONE;
+}
+
 static int run_keygen(struct call *call)
 {
 	const char *dir = call->arguments[0];
 	char id[SEAL_KEY_ID_SIZE];
 	struct err err = {0};
 
+	if (call->option[OPTION_REMOVE])
+		return run_remove(call);
 	if (!keyring_make_key(dir, id, &err))
 		return fail(&err);
-	if (call->json) {
-		struct json_object *object = json_new();
-		json_add_text(object, "key_id", id);
-		json_add_text(object, "dir", dir);
-		json_print(object);
-		json_free(object);
-		return DONE;
-	}
+	if (call->json)
+		return print_key(id, dir);
 	printf("Made key %s:\n"
 	       "  %s/%s.key  opens what was sealed: for workers only\n"
 	       "  %s/%s.pub  seals: for whoever stores tokens\n"
@@ -38,9 +69,16 @@ const struct command keygen_command = {
 	.summary = "make a key pair for sealing secrets",
 	.details = "Makes DIR when it is missing. A second key in the same "
 		   "folder is a rotation: the\nnewest key seals, every key "
-		   "opens. Nothing is ever overwritten. Workers read their\n"
-		   "keys when they start: restart them after a rotation.",
-	.takes = BIT(OPTION_OUTPUT),
+		   "opens. Nothing is ever overwritten. To rotate:\n\n"
+		   "  byoc keygen DIR, and the new .key to every worker's "
+		   "folder, the new .pub to\n  whoever stores tokens\n"
+		   "  restart the workers: they read their keys when they "
+		   "start\n"
+		   "  byoc credential reseal\n"
+		   "  byoc keygen DIR --remove OLD_KEY_ID\n\n"
+		   "A key is removed only when BYOC_DATABASE_URL shows nothing "
+		   "that is sealed with it.",
+	.takes = BIT(OPTION_REMOVE) | BIT(OPTION_OUTPUT),
 	.run = run_keygen,
 };
 

@@ -5,9 +5,11 @@
  */
 #include "transfer.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct hetzner_client {
 	CURLM *multi;
@@ -71,9 +73,15 @@ struct hetzner_client *hetzner_client_new(
 	client->options.endpoint = client->endpoint;
 	client->options.ca_file = client->ca_file;
 	client->complete_end = &client->complete;
-	if (start(client))
+	if (*ca_file && access(ca_file, R_OK))
+		err_set(err, ERR_BAD_INPUT, "ca_file",
+			"cannot read the certificates trusted for Hetzner, %s: "
+			"%s",
+			ca_file, strerror(errno));
+	else if (start(client))
 		return client;
-	err_set(err, ERR_BUG, "http_client", "curl does not start");
+	else
+		err_set(err, ERR_BUG, "http_client", "curl does not start");
 	hetzner_client_free(client);
 	return NULL;
 }

@@ -95,6 +95,11 @@ static const struct meaning *find_meaning(const char *code)
 	return NULL;
 }
 
+static bool is_redirect(int status)
+{
+	return status >= 300 && status < 400;
+}
+
 static enum reply_class class_by_status(int status)
 {
 	switch (status) {
@@ -116,7 +121,9 @@ static enum reply_class class_by_status(int status)
 	}
 	if (status >= 200 && status < 300)
 		return REPLY_OK;
-	return status >= 500 ? REPLY_TRANSIENT : REPLY_REFUSED;
+	/* The API does not redirect: something in between does. */
+	return status >= 500 || is_redirect(status) ? REPLY_TRANSIENT
+						    : REPLY_REFUSED;
 }
 
 static void add_text(char *text, size_t size, const char *piece)
@@ -191,7 +198,10 @@ static void read_failure(struct reply *reply)
 			reply->status);
 	if (!reply->message[0])
 		snprintf(reply->message, sizeof reply->message,
-			"HTTP status %d", reply->status);
+			"HTTP status %d%s", reply->status,
+			is_redirect(reply->status)
+				? ", a redirect, and none is followed"
+				: "");
 	/* Our sentences put their own full stop. */
 	size_t length = strlen(reply->message);
 	if (reply->message[length - 1] == '.')

@@ -1,4 +1,4 @@
-"""Seals as a dashboard would, and opens as a worker would, from the description
+"""Seals as a dashboard would and opens as a worker would, from the description
 of the format alone."""
 
 import base64
@@ -21,27 +21,35 @@ def public_key(folder):
     return key_id, key
 
 
-def seal(folder, context, plain):
-    """byoc1.<key id>.<base64 of a sealed box>"""
-    key_id, key = public_key(folder)
+def key_bytes(path):
+    return base64.b64decode(pathlib.Path(path).read_text().split()[-1])
+
+
+def seal(folder, context, plain, key_id=None):
+    """byoc1.<key id>.<base64 of a sealed box>, with that key or the only one"""
+    if key_id:
+        key = key_bytes(f"{folder}/{key_id}.pub")
+    else:
+        key_id, key = public_key(folder)
     message = context.encode() + b"\0" + plain.encode()
     box = ctypes.create_string_buffer(len(message) + SEAL_BYTES)
     sodium.crypto_box_seal(box, message, ctypes.c_ulonglong(len(message)), key)
     return f"byoc1.{key_id}.{base64.b64encode(box.raw).decode()}"
 
 
+def key_of(sealed):
+    """The id of the key that sealed it."""
+    return sealed.split(".")[1]
+
+
 def unseal(folder, context, sealed):
-    """What seal() was given."""
-    version, key_id, box = sealed.split(".")
-    assert version == "byoc1"
-    line = pathlib.Path(folder, f"{key_id}.key").read_text()
-    secret = base64.b64decode(line.split()[-1])
-    public = ctypes.create_string_buffer(32)
-    assert sodium.crypto_scalarmult_base(public, secret) == 0
-    box = base64.b64decode(box)
-    plain = ctypes.create_string_buffer(len(box) - SEAL_BYTES)
+    """The bytes; complains when they are for something else."""
+    path = f"{folder}/{key_of(sealed)}"
+    box = base64.b64decode(sealed.split(".")[2])
+    whole = ctypes.create_string_buffer(len(box) - SEAL_BYTES)
     assert sodium.crypto_box_seal_open(
-        plain, box, ctypes.c_ulonglong(len(box)), public, secret) == 0
-    found, text = plain.raw.split(b"\0", 1)
-    assert found.decode() == context
-    return text.decode()
+        whole, box, ctypes.c_ulonglong(len(box)), key_bytes(path + ".pub"),
+        key_bytes(path + ".key")) == 0, f"{context} does not open"
+    found, plain = whole.raw.split(b"\0", 1)
+    assert found == context.encode(), found
+    return plain

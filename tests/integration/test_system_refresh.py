@@ -68,7 +68,8 @@ class Refresh(SystemCase):
             "SELECT sealed_authorities FROM byoc.clusters WHERE id = %s",
             cluster)
         keys = Keys.of(unseal(self.world.environment["BYOC_KEY_DIR"],
-                              f"cluster:{cluster}:authorities", sealed))
+                              f"cluster:{cluster}:authorities",
+                              sealed).decode())
         self.addCleanup(keys.remove)
         return keys
 

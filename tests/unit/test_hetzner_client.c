@@ -380,7 +380,7 @@ Test(hetzner_client, follows_no_redirect)
 	send_get("/moved", NULL);
 	await_reply(&reply);
 	cr_assert_eq(reply.status, 301);
-	cr_assert_eq(reply.class, REPLY_REFUSED);
+	cr_assert_eq(reply.class, REPLY_TRANSIENT);
 	reply_clear(&reply);
 	cr_assert_eq(atomic_load(&served), 1);
 }

@@ -91,7 +91,7 @@ Test(phase_credential, an_api_in_trouble_is_no_verdict)
 		{429, ERROR("rate_limit_exceeded"), "wait 5000"},
 		{403, ERROR("forbidden"), "failed retry no_verdict"},
 		{404, "", "failed retry no_verdict"},
-		{302, "", "failed retry no_verdict"},
+		{302, "", "failed retry http_302"},
 		{409, ERROR("conflict"), "failed retry no_verdict"},
 		{201, "{}", "failed retry bad_answer"},
 	};

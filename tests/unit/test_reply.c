@@ -100,7 +100,7 @@ Test(reply, goes_by_status_where_there_is_no_code)
 		{502, REPLY_TRANSIENT},
 		{503, REPLY_TRANSIENT},
 		{504, REPLY_TRANSIENT},
-		{301, REPLY_REFUSED},
+		{301, REPLY_TRANSIENT},
 	};
 	static const char *const bodies[] = {"",
 		"<html><body>502 Bad Gateway</body></html>", "null", "[]", "1",

@@ -433,3 +433,47 @@ Test(seal, makes_the_key_folder_when_it_is_missing)
 	remove(path_of(name, ".key"));
 	remove(path_of(name, ".pub"));
 }
+
+static void expect_removal_refused(
+	const char *key_id, const char *code, const char *part_of_text)
+{
+	struct err err = {0};
+
+	cr_expect_not(keyring_remove_key(dir, key_id, &err));
+	cr_expect_str_eq(err.code, code);
+	cr_expect(strstr(err.text, part_of_text), "%s", err.text);
+}
+
+Test(seal, removes_a_key_but_never_the_newest)
+{
+	char second_key[SEAL_KEY_ID_SIZE];
+	struct err err = {0};
+
+	expect_removal_refused(first_key, "key_newest", first_key);
+	usleep(2000); /* keys are told apart by the millisecond */
+	make_key(second_key);
+	expect_removal_refused(second_key, "key_newest", "byoc keygen");
+	expect_removal_refused("0123456789abcdef", "key_unknown", dir);
+
+	cr_assert(keyring_may_remove(dir, first_key, &err), "%s", err.text);
+	cr_expect_eq(access(path_of(first_key, ".key"), F_OK), 0);
+	cr_assert(keyring_remove_key(dir, first_key, &err), "%s", err.text);
+	cr_expect_neq(access(path_of(first_key, ".key"), F_OK), 0);
+	cr_expect_neq(access(path_of(first_key, ".pub"), F_OK), 0);
+	expect_removal_refused(first_key, "key_unknown", first_key);
+	struct keyring *keyring = load();
+	cr_expect(keyring_opens(keyring, second_key));
+	keyring_free(keyring);
+}
+
+Test(seal, removes_half_a_key)
+{
+	char second_key[SEAL_KEY_ID_SIZE];
+	struct err err = {0};
+
+	usleep(2000);
+	make_key(second_key);
+	cr_assert_eq(remove(path_of(first_key, ".pub")), 0);
+	cr_assert(keyring_remove_key(dir, first_key, &err), "%s", err.text);
+	cr_expect_neq(access(path_of(first_key, ".key"), F_OK), 0);
+}
