@@ -41,8 +41,8 @@ static void reseal_value(struct reseal *reseal, enum sealed_place place,
 	struct secret plain = {0};
 	struct err err = {0};
 
-	snprintf(context, sizeof context, "%s:%s:%s", contexts[place].before,
-		value->id, contexts[place].after);
+	snprintf(context, sizeof context, "%s:%.*s:%s", contexts[place].before,
+		UUID_SIZE - 1, value->id, contexts[place].after);
 	if (unseal(reseal->keyring, context, value->sealed, &plain, &err))
 		seal(reseal->keyring, context, plain.bytes, plain.size,
 			&value->resealed, &err);
