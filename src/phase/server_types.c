@@ -21,7 +21,8 @@ struct offer {
 	bool x86;
 	bool shared;
 	bool offered; /* in the location, and not past its end */
-	bool doubted; /* sold out just now, or soon to be withdrawn */
+	bool sold_out;
+	bool doubted; /* sold out, or soon to be withdrawn */
 	double price; /* a month, gross; 0: not said */
 };
 
@@ -79,7 +80,7 @@ static void read_location(const struct facts *facts,
 
 	offer->offered = true;
 	json_opt_flag(location, "available", &available);
-	offer->doubted = !available;
+	offer->doubted = offer->sold_out = !available;
 	if (!json_opt_into(location, "deprecation", &deprecation))
 		return;
 	int64_t end =
@@ -156,6 +157,11 @@ static bool fits_nodes(const struct offer *offer)
 	       large_enough(offer);
 }
 
+static bool is_alternative(const struct offer *offer)
+{
+	return fits_nodes(offer) && !offer->sold_out;
+}
+
 static bool fits_gateway(const struct offer *offer)
 {
 	return offer->offered && offer->x86;
@@ -193,7 +199,7 @@ static const char *alternatives(
 	size_t used = 0;
 
 	for (int i = 0; i < ALTERNATIVES; i++) {
-		const struct offer *offer = best(offers, fits_nodes, taken);
+		const struct offer *offer = best(offers, is_alternative, taken);
 		if (!offer)
 			break;
 		taken[offer - offers->items] = true;
@@ -229,6 +235,14 @@ static bool check_wanted(struct facts *facts, struct err *err)
 	if (!offer->offered)
 		return err_set(err, ERR_REFUSED, "server_type_not_offered",
 			"The server type '%s' is not offered in %s.%s", wanted,
+			words_text(
+				&location_words, (int)facts->cluster.location),
+			others);
+	if (offer->sold_out)
+		return err_set(err, ERR_REFUSED, "server_type_sold_out",
+			"The server type '%s' is sold out in %s right now: "
+			"choose another one, or try again later.%s",
+			wanted,
 			words_text(
 				&location_words, (int)facts->cluster.location),
 			others);

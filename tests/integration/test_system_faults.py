@@ -72,6 +72,22 @@ class Faults(SystemCase):
                        code="resource_unavailable", times=3)
         self.check()
 
+    def test_a_server_type_that_is_sold_out_when_it_is_chosen(self):
+        self.sim.sold_out("cx33", "fsn1")
+        self.addCleanup(self.sim.sold_out, "cx33", "fsn1", False)
+        cluster = self.world.create_cluster(
+            options=("--server-type", "cx33"))
+        _, code, reason = self.world.wait_status(cluster, "failed")
+        self.assertEqual(code, "server_type_sold_out")
+        self.assertRegex(reason, "Offered in fsn1: [a-z0-9, ]+")
+        self.assertNotIn("cx33", reason.split("Offered")[1])
+        self.assertEqual(self.existing(), set())
+        self.sim.sold_out("cx33", "fsn1", False)
+        self.world.byoc("cluster", "retry", cluster)
+        self.world.wait_status(cluster, "running")
+        self.world.delete_cluster(cluster)
+        self.assertGone(cluster)
+
     def test_a_quota_that_is_used_up(self):
         self.sim.quota(servers=2)
         self.addCleanup(self.sim.quota, servers=None)

@@ -114,10 +114,13 @@ Test(phase_prepare, accepts_the_customers_type)
 	}
 }
 
-Test(phase_prepare, accepts_a_type_that_is_sold_out_for_now)
+Test(phase_prepare, refuses_a_type_that_is_sold_out_and_names_others)
 {
 	t.facts.cluster.location = LOCATION_HEL1;
-	cr_assert_str_eq(read_types("cx23", PAGE), "next");
+	cr_assert_str_eq(read_types("cx23", PAGE),
+		"failed refused server_type_sold_out");
+	says(&t, "sold out in hel1 right now");
+	says(&t, "Offered in hel1: cpx22");
 }
 
 Test(phase_prepare, refuses_an_unknown_type_and_names_others)
