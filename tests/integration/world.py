@@ -83,10 +83,15 @@ class Services:
     def make_database(self):
         connection = psycopg2.connect(self.server_url)
         connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {self.name}")
+        owner = self.roles.login("owner")
+        cursor = connection.cursor()
+        cursor.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD %s",
+                       (self.roles.password,))
+        cursor.execute(f"CREATE DATABASE {self.name} OWNER {owner}")
         connection.close()
         parts = urllib.parse.urlsplit(self.server_url)
-        return parts._replace(path=f"/{self.name}").geturl()
+        return self.roles.url(
+            parts._replace(path=f"/{self.name}").geturl(), "owner")
 
     def make_vhost(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
