@@ -256,7 +256,7 @@ class Secrets(SystemCase):
         path.chmod(0o640)
         ended = subprocess.run(
             [program("byoc-worker")], capture_output=True, text=True,
-            env={**self.world.environment, "BYOC_KEY_DIR": folder},
+            env={**self.world.worker_environment, "BYOC_KEY_DIR": folder},
             timeout=30)
         self.assertEqual(ended.returncode, 78)
         self.assertIn(f"chmod 600 {path}", ended.stderr)
@@ -299,8 +299,9 @@ class SameUser(SystemCase):
         self.assertTrue(self.may_read(other.pid, "environ"))
 
         worker = Worker("nobody", {
-            **self.world.environment,
-            "BYOC_DATABASE_URL": self.world.services.database_url,
+            **self.world.worker_environment,
+            "BYOC_DATABASE_URL":
+                self.world.services.database_url_of("worker"),
             "BYOC_DATABASE_URL_FILE": "",
             "BYOC_KEY_DIR": str(self.folder / "keys"),
             # It looks for leaks from outside, which nobody is allowed to.

@@ -108,7 +108,7 @@ class Hetzner(SystemCase):
         """The worker's status and what it said, should it not start."""
         ended = subprocess.run(
             [program("byoc-worker")], capture_output=True, text=True,
-            env={**self.world.environment, **settings}, timeout=30)
+            env={**self.world.worker_environment, **settings}, timeout=30)
         return ended.returncode, ended.stderr
 
     def test_plain_http_is_refused_at_the_start(self):
