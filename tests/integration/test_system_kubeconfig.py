@@ -207,11 +207,16 @@ class Kubeconfig(SystemCase):
                           job["id"], another["data"]["job_id"]), [(2,)])
 
     def cut_off_waiting_worker(self):
-        """Ends the connection of a worker that waits for a lock, if any."""
-        return self.world.db(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            " AND application_name = 'byoc-worker'")
+        """Ends the connection of a worker that waits for a lock, if any: an
+        administrator's right."""
+        services = self.world.services
+        with contextlib.closing(psycopg2.connect(services.server_url)) as server:
+            cursor = server.cursor()
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s AND wait_event_type = 'Lock'"
+                " AND application_name = 'byoc-worker'", (services.name,))
+            return cursor.fetchall()
 
     def test_a_lost_database_loses_no_answer(self):
         with contextlib.closing(psycopg2.connect(
