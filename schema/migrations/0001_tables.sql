@@ -1,13 +1,13 @@
 -- The tables of BYOC. What must never be is made impossible here; what happens
--- is in the functions of 0002.
+-- is in the functions of the files that follow.
 
 CREATE TABLE byoc.credentials (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    name text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 63),
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 63),
     status text NOT NULL DEFAULT 'pending_validation'
         CHECK (status IN ('pending_validation', 'ready', 'invalid')),
     -- the newest token, and the last one that was found good: clusters use it
-    sealed_token text NOT NULL CHECK (sealed_token LIKE 'byoc1.%'),
+    sealed_token text CHECK (sealed_token LIKE 'byoc1.%'),
     active_sealed_token text CHECK (active_sealed_token LIKE 'byoc1.%'),
     -- how many tokens have been the active one
     token_version integer NOT NULL DEFAULT 0,
@@ -25,9 +25,15 @@ CREATE TABLE byoc.credentials (
     failures integer NOT NULL DEFAULT 0,
     validated_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- its row stays, because clusters and events tell of it; its tokens go
+    deleted_at timestamptz,
+    CHECK ((deleted_at IS NULL) = (sealed_token IS NOT NULL)),
     CHECK ((status = 'invalid') = (code IS NOT NULL)),
     CHECK (status <> 'ready' OR active_sealed_token IS NOT NULL)
 );
+
+CREATE UNIQUE INDEX credentials_name ON byoc.credentials (name)
+    WHERE deleted_at IS NULL;
 
 CREATE TABLE byoc.clusters (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

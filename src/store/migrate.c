@@ -13,8 +13,10 @@
 
 /* Compiled in from schema/migrations/ by CMake, which has the same list. */
 extern const char migration_0001_tables[];
-extern const char migration_0002_functions[];
-extern const char migration_0003_credential_deletion[];
+extern const char migration_0002_runs[];
+extern const char migration_0003_phases[];
+extern const char migration_0004_credentials[];
+extern const char migration_0005_upkeep[];
 
 /* In the order in which they are applied; versions have no gaps. */
 static const struct migration {
@@ -23,8 +25,10 @@ static const struct migration {
 	const char *sql;
 } migrations[] = {
 	{1, "0001_tables", migration_0001_tables},
-	{2, "0002_functions", migration_0002_functions},
-	{3, "0003_credential_deletion", migration_0003_credential_deletion},
+	{2, "0002_runs", migration_0002_runs},
+	{3, "0003_phases", migration_0003_phases},
+	{4, "0004_credentials", migration_0004_credentials},
+	{5, "0005_upkeep", migration_0005_upkeep},
 };
 
 enum { MIGRATION_COUNT = COUNT(migrations) };

@@ -87,6 +87,7 @@ class Services:
         cursor = connection.cursor()
         cursor.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD %s",
                        (self.roles.password,))
+        cursor.execute(f"GRANT pg_read_all_stats TO {owner}")
         cursor.execute(f"CREATE DATABASE {self.name} OWNER {owner}")
         connection.close()
         parts = urllib.parse.urlsplit(self.server_url)
