@@ -51,10 +51,11 @@ struct phase_memory {
 	struct found victims;     /* to be deleted, of one kind */
 
 	/* Making something. */
-	bool looked;       /* by label: an earlier attempt left nothing */
-	bool begun;        /* actions began in this lease: too early to ask */
-	bool collided;     /* create said that the name exists */
-	struct err broken; /* its action failed: delete it, make it again */
+	bool looked;         /* by label: an earlier attempt left nothing */
+	bool begun;          /* actions began in this lease: too early to ask */
+	bool collided;       /* create said that the name exists */
+	struct err broken;   /* its action failed: delete it, make it again */
+	struct err sold_out; /* for the last time: what else is there? */
 	struct offers *offers;
 	bool healthy; /* every control plane answers */
 

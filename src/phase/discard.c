@@ -53,5 +53,7 @@ enum verdict discard_take(
 		"Hetzner could not finish the %s '%s' (%s). It was removed, "
 		"to be made again.",
 		kind_noun(facts->phase->kind), facts_name(facts), broken->text);
-	return VERDICT_FAILED;
+	return strcmp(err->code, "action_failed") == 0
+		       ? VERDICT_FAILED
+		       : phase_sold_out(facts, err);
 }

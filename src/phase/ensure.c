@@ -241,6 +241,11 @@ enum verdict create_take(
 		facts->memory.page = 0;
 		return VERDICT_NEXT;
 	}
+	if (reply->class == REPLY_UNAVAILABLE) {
+		reply_fail(reply,
+			phase_doing(facts, "Creating", facts_name(facts)), err);
+		return phase_sold_out(facts, err);
+	}
 	if (reply->class != REPLY_OK)
 		return phase_otherwise(facts, reply,
 			phase_doing(facts, "Creating", facts_name(facts)), err);

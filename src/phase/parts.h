@@ -82,12 +82,20 @@ STEP(claim);
 STEP(create);
 /* await.c: waits until Hetzner is through with it. */
 STEP(await);
+/* sold_out.c: tells what else there is. */
+STEP(others);
 #undef STEP
+/*
+ * `err` says that it is sold out: VERDICT_FAILED, or after the last attempt
+ * VERDICT_NEXT, to the step `others`, which fails with it.
+ */
+enum verdict phase_sold_out(struct facts *facts, struct err *err);
 #define ROW(name)                                                              \
 	{                                                                      \
 #name, name##_met, name##_ask, name##_take                     \
 	}
-#define STEPS_TO_MAKE ROW(discard), ROW(find), ROW(claim), ROW(create)
+#define STEPS_TO_MAKE                                                          \
+	ROW(others), ROW(discard), ROW(find), ROW(claim), ROW(create)
 #define STEP_AWAIT ROW(await)
 
 /* ---- The phases ---- */
@@ -119,7 +127,10 @@ bool control_plane_describe(const struct facts *facts, struct json_object *body,
 bool worker_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);
 
-/* server_types.c: reads a page of types; chooses when all are read. */
+/* server_types.c: asks for a page of types, reads it; when all are read,
+ * chooses, or names those that nodes can have ("" or a sentence). */
+void server_types_ask(struct facts *facts, struct request *request);
+const char *server_types_others(const struct facts *facts);
 bool server_types_read(
 	struct facts *facts, const struct reply *reply, struct err *err);
 bool server_types_choose(struct facts *facts, struct err *err);

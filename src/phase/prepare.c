@@ -17,9 +17,7 @@ static bool server_type_ask(
 	struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	request_get(&ask->request, facts->arena,
-		"/server_types?per_page=%d&page=%d", PER_PAGE,
-		phase_page(facts));
+	server_types_ask(facts, &ask->request);
 	return true;
 }
 

@@ -119,6 +119,12 @@ static void read_offer(const struct facts *facts, const struct json_in *type,
 		read_location(facts, &found, offer);
 }
 
+void server_types_ask(struct facts *facts, struct request *request)
+{
+	request_get(request, facts->arena, "/server_types?per_page=%d&page=%d",
+		PER_PAGE, phase_page(facts));
+}
+
 bool server_types_read(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
@@ -190,14 +196,17 @@ static const struct offer *best(const struct offers *offers,
 	return found;
 }
 
-/* " Offered in fsn1: cx23, cpx22." */
-static const char *alternatives(
-	const struct facts *facts, const struct offers *offers)
+/* " Offered in fsn1: cx23, cpx22.", without what the cluster has chosen. */
+const char *server_types_others(const struct facts *facts)
 {
+	const struct offers *offers = facts->memory.offers;
 	bool taken[COUNT(offers->items)] = {false};
 	char list[ALTERNATIVES * (SERVER_TYPE_SIZE + 2)] = "";
 	size_t used = 0;
 
+	for (size_t i = 0; i < offers->count; i++)
+		taken[i] = strcmp(offers->items[i].name,
+				   facts->cluster.server_type) == 0;
 	for (int i = 0; i < ALTERNATIVES; i++) {
 		const struct offer *offer = best(offers, is_alternative, taken);
 		if (!offer)
@@ -226,7 +235,7 @@ static bool check_wanted(struct facts *facts, struct err *err)
 {
 	const char *wanted = facts->cluster.server_type;
 	const struct offers *offers = facts->memory.offers;
-	const char *others = alternatives(facts, offers);
+	const char *others = server_types_others(facts);
 	const struct offer *offer = find_offer(offers, wanted);
 
 	if (!offer)

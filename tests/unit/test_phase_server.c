@@ -317,6 +317,56 @@ Test(phase_server, sold_out_is_tried_again)
 	says(&t, "choose another location or server type");
 }
 
+#define TYPES(next, name)                                                      \
+	"{\"server_types\":[{\"name\":\"" name "\",\"cores\":2,"               \
+	"\"memory\":4.0,\"locations\":[{\"name\":\"fsn1\"}]}],\"meta\":{"      \
+	"\"pagination\":{\"next_page\":" next "}}}"
+
+static void sell_out_for_the_last_time(void)
+{
+	trial_begin(&t, GOAL_PROVISION, "worker", 0);
+	trial_recorded_ground(&t);
+	t.facts.failures = 9;
+	trial_ask(&t);
+	takes(&t, 412, ERROR("resource_unavailable"), "next");
+	asks(&t, "GET /server_types?per_page=50&page=1");
+}
+
+Test(phase_server, sold_out_for_good_names_others)
+{
+	sell_out_for_the_last_time();
+	takes(&t, 200, TYPES("2", "cpx22"), "next");
+	asks(&t, "GET /server_types?per_page=50&page=2");
+	takes(&t, 200, TYPES("3", "cx23"), "next"); /* what it has chosen */
+	asks(&t, "GET /server_types?per_page=50&page=3");
+	takes(&t, 200, TYPES("null", "cpx32"),
+		"failed retry resource_unavailable");
+	says(&t, "or try again later. Offered in fsn1: cpx22, cpx32.");
+	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &t.err, 10), -1);
+}
+
+Test(phase_server, sold_out_that_shows_late_names_others_too)
+{
+	create_gateway();
+	t.facts.failures = 9;
+	trial_ask(&t);
+	takes(&t, 200, ACTIONS(FAILED(101, "resource_unavailable")), "next");
+	asks(&t, "DELETE /servers/42");
+	takes(&t, 404, ERROR("not_found"), "next");
+	asks(&t, "GET /server_types?per_page=50&page=1");
+	takes(&t, 200, TYPES("null", "cpx22"),
+		"failed retry resource_unavailable");
+	says(&t, "Offered in fsn1: cpx22.");
+	cr_assert_null(recorded("nat_gateway", 0));
+}
+
+Test(phase_server, sold_out_for_good_says_so_without_others)
+{
+	sell_out_for_the_last_time();
+	takes(&t, 404, ERROR("not_found"), "failed retry resource_unavailable");
+	says(&t, "or try again later.");
+}
+
 Test(phase_server, a_quota_is_for_the_customer_to_raise)
 {
 	trial_begin(&t, GOAL_PROVISION, "worker", 0);
