@@ -108,7 +108,7 @@ await_log() {
 start_sim() {
 	od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$dir/token"
 	start sim.log "$bin/hcloud-sim" --listen 127.0.0.1:0 --time-scale 20 \
-		--token "$(cat "$dir/token")"
+		--clusters --token "$(cat "$dir/token")"
 	await_log sim.log "listening on"
 	endpoint=$(sed -n 's/.* listening on //p' "$dir/sim.log")
 }
@@ -122,6 +122,8 @@ write_settings() {
 		export BYOC_KEY_DIR=$dir/keys
 		export BYOC_HCLOUD_ENDPOINT=$endpoint
 		export BYOC_LOG_FORMAT=text
+		# For the memory that a user may lock: 8 MiB, as a rule.
+		export BYOC_MAX_IN_FLIGHT=64
 		export PATH=$bin:\$PATH
 	END
 	# shellcheck source=/dev/null
@@ -156,6 +158,16 @@ at_hetzner() {
 		while IFS=$'\t' read -r kind name address; do
 			printf '  %-16s %-38s %s\n' "$kind" "$name" "$address"
 		done
+}
+
+# Debian's kubectl, if it is there, with a kubeconfig as a customer gets it.
+show_nodes() {
+	if ! command -v kubectl >/dev/null; then
+		echo "  (kubectl is not installed: package kubernetes-client)"
+		return
+	fi
+	byoc cluster kubeconfig shop >"$dir/kubeconfig"
+	kubectl --kubeconfig "$dir/kubeconfig" get nodes | sed 's/^/  /'
 }
 
 show_nothing() {
@@ -215,6 +227,9 @@ byoc cluster create --name shop --credential acme --location fsn1 \
 
 title "What exists at Hetzner now"
 at_hetzner
+
+title "What its own API tells: kubectl get nodes"
+show_nodes
 
 title "Deleting the cluster"
 byoc cluster delete shop --watch

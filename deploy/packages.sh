@@ -1,11 +1,11 @@
 #!/bin/bash
 # Installs the Debian 12 packages that are missing for what is to be done:
 #
-#   packages.sh [--list] build|run|demo|test|lint...
+#   packages.sh [--list] build|run|demo|test|bench|lint...
 #
 #   build  compile the programs           run   only start what is compiled
 #   demo   deploy/demo.sh                 test  tests/run.sh
-#   lint   tests/lint.sh
+#   bench  tests/bench/run.sh            lint  tests/lint.sh
 #
 # --list prints the packages and installs nothing. When nothing is missing it
 # does nothing. No service is started by the installation, and none is needed.
@@ -13,14 +13,16 @@ set -euo pipefail
 
 build="build-essential cmake ninja-build pkg-config librabbitmq-dev
 	libcurl4-openssl-dev libjson-c-dev libsodium-dev libpq-dev libssl-dev
-	uuid-dev libmicrohttpd-dev"
+	uuid-dev libmicrohttpd-dev libgnutls28-dev"
 run="librabbitmq4 libcurl4 libjson-c5 libsodium23 libpq5 libssl3 libuuid1
-	libmicrohttpd12 ca-certificates"
+	libmicrohttpd12 libgnutls30 ca-certificates"
 demo="postgresql rabbitmq-server curl jq"
 test="$demo libcriterion-dev hcloud-cli python3-hcloud python3-jsonschema
 	python3-pika python3-psycopg2 python3-yaml python3-requests cloud-init
 	shellcheck kubernetes-client openssl openssh-server openssh-client
-	nftables iproute2 docker-compose valgrind"
+	nftables iproute2 isc-dhcp-client docker-compose debootstrap systemd
+	valgrind prometheus"
+bench="$demo python3-celery python3-pika python3-psycopg2 python3-requests"
 lint="clang clang-format clang-tidy cppcheck shellcheck"
 
 usage() {
@@ -37,6 +39,7 @@ wanted() {
 		run) echo "$run" ;;
 		demo) echo "$build $demo" ;;
 		test) echo "$build $test" ;;
+		bench) echo "$build $bench" ;;
 		lint) echo "$build $lint" ;;
 		*) usage ;;
 		esac

@@ -1,12 +1,14 @@
 #!/bin/bash
 # Makes what docker-compose.yml wants in a folder (./secrets): passwords, URLs
-# that hold them, and keys for sealing. What exists is kept.
+# that hold them, keys for sealing, and certificates for TLS between the
+# containers. What exists is kept; a certificate that ends within two months is
+# made anew, so run it again in time, and then `docker-compose restart`.
 #
 #   deploy/secrets.sh [DIR]
 #
 # Keys are made by the `byoc` of build/release, or the one in the PATH. The
-# containers' user (10001) has to be able to read the files: run as root, this
-# gives them to it.
+# containers' users have to be able to read the files (10001 is ours, 999 is
+# PostgreSQL's and RabbitMQ's): run as root, this gives them to them.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -45,7 +47,7 @@ hash_password() {
 definitions() {
 	local user hash edits=()
 
-	for user in dashboard worker consumer; do
+	for user in dashboard worker consumer operator; do
 		hash=$(hash_password "${user}_password")
 		edits+=(--expression "/\"name\": \"$user\"/ \
 			s|\"password_hash\": \"\"|\"password_hash\": \"$hash\"|")
@@ -53,22 +55,71 @@ definitions() {
 	sed "${edits[@]}" "$root/deploy/rabbitmq/definitions.json"
 }
 
-for name in postgres dashboard worker consumer; do
+# ---- Certificates ----
+
+quietly() {
+	local said
+
+	said=$("$@" 2>&1) || {
+		echo "$said" >&2
+		return 1
+	}
+}
+
+make_authority() {
+	[ -e "$dir/ca.key" ] || quietly openssl req -x509 -newkey ec \
+		-pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+		-subj "/CN=BYOC containers" \
+		-addext "keyUsage=critical,keyCertSign,cRLSign" \
+		-keyout "$dir/ca.key" -out "$dir/ca.pem"
+}
+
+# For a server that the others find by this name.
+make_certificate() {
+	local name=$1 days=60
+
+	openssl x509 -in "$dir/$name.pem" -noout \
+		-checkend $((days * 24 * 3600)) >/dev/null 2>&1 && return
+	quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-subj "/CN=$name" -keyout "$dir/$name.key" -out "$dir/$name.csr"
+	quietly openssl x509 -req -in "$dir/$name.csr" -days 730 \
+		-CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial \
+		-CAserial "$dir/ca.srl" -out "$dir/$name.pem" -extfile - <<-END
+			basicConstraints = critical, CA:FALSE
+			keyUsage = critical, digitalSignature
+			extendedKeyUsage = serverAuth
+			subjectAltName = DNS:$name
+		END
+	rm "$dir/$name.csr"
+}
+
+for name in postgres dashboard worker consumer operator; do
 	password | put "${name}_password"
 done
+make_authority
+for name in postgres rabbitmq hcloud-sim; do
+	make_certificate "$name"
+done
 # The owner migrates; workers have their own login.
-echo "postgresql://byoc:$(cat "$dir/postgres_password")@postgres/byoc" |
+database="postgres/byoc?sslmode=verify-full&sslrootcert=/run/secrets/ca"
+echo "postgresql://byoc:$(cat "$dir/postgres_password")@$database" |
 	put owner_database_url
-echo "postgresql://worker:$(cat "$dir/worker_password")@postgres/byoc" |
+echo "postgresql://worker:$(cat "$dir/worker_password")@$database" |
 	put database_url
-echo "amqp://worker:$(cat "$dir/worker_password")@rabbitmq/byoc" | put amqp_url
+echo "amqps://worker:$(cat "$dir/worker_password")@rabbitmq/byoc" | put amqp_url
+echo "amqps://operator:$(cat "$dir/operator_password")@rabbitmq/byoc" |
+	put operator_amqp_url
 definitions | put definitions.json
 [ -d "$dir/keys" ] || "$byoc" keygen "$dir/keys" >/dev/null
 if [ "$(id -u)" = 0 ]; then
-	chown -R 10001 "$dir/keys" "$dir/owner_database_url" \
-		"$dir/database_url" "$dir/amqp_url"
-	# The broker's own user reads its file, whatever its number is.
-	chmod 644 "$dir/definitions.json"
-	chmod 711 "$dir"
+	chown -R 10001 "$dir/keys"
+	cd "$dir"
+	chown 10001 owner_database_url database_url amqp_url operator_amqp_url \
+		hcloud-sim.key
+	chown 999 postgres_password worker_password dashboard_password \
+		postgres.key rabbitmq.key definitions.json
+	# No secret is in these.
+	chmod 644 ca.pem postgres.pem rabbitmq.pem hcloud-sim.pem
+	chmod 711 .
 fi
 echo "$dir is complete"

@@ -49,7 +49,7 @@ tidy() {
 
 	log=$(mktemp /tmp/lint.XXXXXX)
 	if run-clang-tidy -p "$build" -j "$(nproc)" -quiet \
-		"$PWD/(src|tests/sim)/" >"$log" 2>&1; then
+		"$PWD/(src|tests/sim|tests/kube)/" >"$log" 2>&1; then
 		rm "$log"
 	else
 		grep -v '^clang-tidy' "$log"

@@ -16,10 +16,10 @@ deploy/packages.sh build test
 deploy/build.sh dev
 deploy/build.sh release byoc byoc-worker hcloud-sim
 
-# Most tests wait for somebody else: more of them than processors.
+# Most tests wait for somebody else: many more of them than processors.
 rm -f "$build/tests.xml"
 status=0
-ctest --test-dir "$build" --output-on-failure --parallel $(($(nproc) + 1)) \
+ctest --test-dir "$build" --output-on-failure --parallel $(($(nproc) * 3)) \
 	--output-junit "$build/tests.xml" --test-output-size-passed 4000000 \
 	--test-output-size-failed 4000000 "$@" || status=$?
 /usr/bin/python3 tests/count.py "$build/tests.xml" || status=1

@@ -13,28 +13,40 @@ enum { USER_DATA_MAX = 32 * 1024 };
 
 /* All texts are borrowed and trusted to be of the form named here. */
 struct bootstrap {
-	const char *cluster_id;      /* uuid */
-	const char *cluster_name;    /* RFC 1123 label */
-	const char *location;        /* fsn1, ... */
-	const char *network_name;    /* its name at Hetzner */
-	const char *network_range;   /* "10.0.0.0/16" */
-	const char *router_address;  /* Hetzner's router, "10.0.0.1" */
-	const char *gateway_address; /* the NAT gateway's private address */
-	const char *load_balancer_address; /* public IPv4 of the API */
+	const char *cluster_id;            /* uuid */
+	const char *cluster_name;          /* RFC 1123 label */
+	const char *location;              /* fsn1, ... */
+	const char *network_name;          /* its name at Hetzner */
+	const char *network_range;         /* "10.0.0.0/16" */
+	const char *router_address;        /* Hetzner's router, "10.0.0.1" */
+	const char *load_balancer_private; /* where nodes reach the API */
+	const char *load_balancer_public;  /* where its users do */
+	const char *relay_to; /* where the gateway hands on what comes for the
+			       * API; NULL: nothing does */
 	const char *volume_label; /* "key=value" that the CSI driver adds */
-	bool highly_available;    /* 3 control planes */
+	/* What pods may ask for outside kube-system: "privileged", "baseline"
+	 * or "restricted". A namespace's own label says otherwise. */
+	const char *pod_security;
+	const char *balancer_type; /* of those that Services ask for: "lb11" */
+	bool has_ingress;          /* k3s' own: Traefik */
+	bool highly_available;     /* 3 control planes */
+	bool has_workers; /* then control planes take no customer's pods */
+	bool may_begin;   /* the cluster was never ready */
 	const struct secret *hcloud_token;
 	const struct secret *authorities; /* from authorities_make() */
 	const struct secret *join_token;
 };
 
-/* Needs only cluster_name and network_range; holds no secret. */
+/* Needs only cluster_id, cluster_name, network_range and router_address; holds
+ * no secret. */
 bool bootstrap_gateway(const struct bootstrap *values, struct secret *user_data,
 	struct err *err);
 
 /*
- * The control plane of index 0 begins the cluster unless it already lives; only
- * it carries the API token. All carry the authorities and the join token.
+ * The control plane of index 0 begins the cluster if it may, unless the cluster
+ * already lives; only then does it carry the API token. A cluster that was
+ * ready once is never begun again, however silent it is. All carry the
+ * authorities and the join token.
  */
 bool bootstrap_control_plane(const struct bootstrap *values, int index,
 	struct secret *user_data, struct err *err);

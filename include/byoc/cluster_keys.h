@@ -10,6 +10,9 @@
 #include <byoc/secret.h>
 #include <stdint.h>
 
+/* For main(), before anything uses OpenSSL: what it frees is wiped. */
+bool openssl_wipe_memory(struct err *err);
+
 /*
  * Makes an ed25519 key. `private_key` is in OpenSSH's PEM-like file format,
  * `public_line` the one-line form "ssh-ed25519 AAAA... comment" (the caller
@@ -38,19 +41,28 @@ struct cluster_identity {
 };
 
 /*
- * Mints an administrator: a client certificate O=system:masters, CN=`user`,
- * issued by the bundle's client authority and valid for `lifetime_s` seconds
- * from a minute before `now_unix`. The caller clears it, also after a failure.
+ * The groups of those who come with a client certificate. Each cluster's
+ * manifests (src/bootstrap/manifests/administrators.yaml) bind them to the role
+ * cluster-admin, and whoever removes the binding takes it from every one of its
+ * certificates at once: system:masters could not be taken back.
  */
-bool cluster_identity_mint(const struct secret *bundle, const char *user,
-	int64_t now_unix, int64_t lifetime_s, struct cluster_identity *identity,
-	struct err *err);
+#define GROUP_ADMINS "mengi:admins"   /* people, with kubeconfigs */
+#define GROUP_WORKERS "mengi:workers" /* our own workers */
+
+/*
+ * Mints an identity: a client certificate O=`group`, CN=`user`, issued by the
+ * bundle's client authority and valid for `lifetime_s` seconds from a minute
+ * before `now_unix`. The caller clears it, also after a failure.
+ */
+bool cluster_identity_mint(const struct secret *bundle, const char *group,
+	const char *user, int64_t now_unix, int64_t lifetime_s,
+	struct cluster_identity *identity, struct err *err);
 void cluster_identity_clear(struct cluster_identity *identity);
 
 /*
- * Mints an administrator's kubeconfig (YAML, self-contained, with an
- * identity as above); `server_url` is "https://<address>:6443". Operators get
- * it as it is; who asks by a job gets it sealed (seal_to).
+ * Mints an administrator's kubeconfig (YAML, self-contained, with an identity
+ * of GROUP_ADMINS); `server_url` is "https://<address>:6443". Operators get it
+ * as it is; what a job asks for is sealed to the credential's recipient.
  */
 bool kubeconfig_mint(const struct secret *bundle, const char *cluster_name,
 	const char *server_url, const char *user, int64_t now_unix,

@@ -1,7 +1,7 @@
 /*
  * Requests to the Hetzner Cloud API and replies, as values: no I/O. What a
  * reply means is decided here, by its error code first and by its HTTP status
- * where there is none; what is done about it is decided by the phases.
+ * where the code is new; what is done about it is decided by the phases.
  * Source of all facts: Hetzner Cloud API description,
  * https://docs.hetzner.cloud
  */
@@ -20,6 +20,7 @@ enum method {
 	METHOD_POST,
 	METHOD_DELETE,
 	METHOD_PATCH,
+	METHOD_PUT,
 	METHOD_COUNT
 };
 const char *method_word(enum method method); /* "GET", ... */
@@ -42,7 +43,10 @@ void request_get(struct request *request, struct arena *arena, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 void request_delete(struct request *request, struct arena *arena,
 	const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Takes ownership of `body`, which may be NULL. */
+/* Both take ownership of `body`, which may be NULL. */
+void request_put(struct request *request, struct arena *arena,
+	struct json_object *body, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 void request_post(struct request *request, struct arena *arena,
 	struct json_object *body, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -71,14 +75,15 @@ void request_write_body(const struct request *request, struct secret *body);
 /* What a reply comes down to. */
 enum reply_class {
 	REPLY_OK,
-	REPLY_NOT_FOUND,   /* 404 */
+	REPLY_NOT_FOUND,   /* not_found */
 	REPLY_TAKEN,       /* uniqueness_error: a name or fingerprint exists */
 	REPLY_ALREADY,     /* it is already as asked: attached, defined */
 	REPLY_BUSY,        /* conflict, locked, resource_in_use: soon */
 	REPLY_RATE_LIMIT,  /* 429: later, and it counts as no attempt */
 	REPLY_UNAVAILABLE, /* sold out, no placement: later, but not for ever */
-	REPLY_TRANSIENT,   /* 5xx, no answer, time-out: it may have happened */
-	REPLY_CREDENTIAL,  /* 401, token_readonly: the token is no good */
+	REPLY_TRANSIENT,   /* 5xx, no answer, time-out, any failure without an
+			    * error code: it may have happened */
+	REPLY_CREDENTIAL,  /* unauthorized, token_readonly: no good token */
 	REPLY_PROTECTED,   /* delete protection is on */
 	REPLY_REFUSED,     /* anything else that trying again will not mend */
 	REPLY_CLASS_COUNT,
@@ -90,15 +95,20 @@ struct reply {
 	struct json_object *body; /* NULL: none, or not JSON */
 	char code[48];            /* Hetzner's error code, or one of ours */
 	char message[240];        /* Hetzner's sentence and fields, or ours */
-	int64_t rate_limit;       /* RateLimit-Limit; -1: not said */
-	int64_t rate_remaining;   /* RateLimit-Remaining; -1: not said */
+	char *text;               /* of a cluster that was asked to tell
+				   * something: as it came. NULL: nothing */
+	size_t text_size;
+	int64_t rate_limit;     /* RateLimit-Limit; -1: not said */
+	int64_t rate_remaining; /* RateLimit-Remaining; -1: not said */
 };
 
 /* Reads an answer: any body is allowed, also none and HTML. */
 void reply_read(struct reply *reply, int status, const char *body, size_t size);
-/* Reads an answer of Kubernetes, which says nothing about Hetzner's token. */
-void reply_read_cluster(
-	struct reply *reply, int status, const char *body, size_t size);
+/* An answer of Kubernetes, which says nothing about Hetzner's token: its status
+ * is all that is taken of it. */
+void reply_read_cluster(struct reply *reply, int status);
+/* Keeps what a cluster has told, for src/kubernetes to read; copies it. */
+void reply_keep(struct reply *reply, const char *text, size_t size);
 /* No answer came; `what` says why ("connection refused"). */
 void reply_lost(struct reply *reply, const char *what);
 void reply_clear(struct reply *reply);
@@ -125,7 +135,8 @@ struct seen {
 	const char *name;                   /* borrowed from the reply */
 	struct json_object *labels;         /* borrowed from the reply */
 	const char *created;                /* RFC 3339; borrowed */
-	char public_address[ADDRESS_SIZE];  /* IPv4, server, load balancer */
+	char public_address[ADDRESS_SIZE];  /* of a server, a load balancer, a
+					     * primary IP */
 	char private_address[ADDRESS_SIZE]; /* its first private one */
 	int64_t network;                    /* the first network it is on */
 	int64_t server;                     /* that a volume is attached to */

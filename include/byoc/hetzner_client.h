@@ -8,6 +8,7 @@
 
 #include <byoc/cluster_keys.h>
 #include <byoc/hetzner.h>
+#include <poll.h>
 
 struct hetzner_client;
 
@@ -15,7 +16,7 @@ struct hetzner_client_options {
 	const char *endpoint; /* "https://api.hetzner.cloud/v1" */
 	const char *ca_file;  /* PEM; NULL or "": the system's */
 	int timeout_ms;       /* a whole request */
-	int max_connections;
+	int max_connections;  /* to the API; those to clusters come on top */
 };
 
 struct hetzner_client *hetzner_client_new(
@@ -46,8 +47,8 @@ bool hetzner_client_next_reply(
 size_t hetzner_client_in_flight(const struct hetzner_client *client);
 
 /*
- * Sleeps until a transfer moves, one of `sockets` can be read, or `timeout_ms`
- * has passed. readable[i] is set for each socket (NULL: not asked).
+ * Sleeps until a transfer moves, something happens to one of `sockets` (fd -1:
+ * none), or `timeout_ms` has passed.
  */
-void hetzner_client_poll(struct hetzner_client *client, const int *sockets,
-	bool *readable, size_t count, int timeout_ms);
+void hetzner_client_poll(struct hetzner_client *client,
+	const struct pollfd *sockets, size_t count, int timeout_ms);

@@ -10,20 +10,16 @@
 #include <byoc/secret.h>
 #include <stdio.h>
 
-/* The newest version that this program knows, and works with. */
-int schema_version(void);
+/* In months. */
+enum { KEEP_EVENTS_LEAST = 1, KEEP_EVENTS_MOST = 1200 };
 
 /*
- * Brings the database to schema_version() and tells `said` a line for each
- * file. May run again and at the same time elsewhere: one waits for the other.
- * ERR_REFUSED is "schema_changed" (an applied file's text differs from ours),
- * "schema_newer" or "migration_failed" (with the file's name and line; what it
- * did is undone).
+ * Brings the database to SCHEMA_VERSION and tells `said` a line for each
+ * file, and how long events are kept: `keep_events` months from now on (a
+ * number as text), or NULL, as before. May run again and at the same time
+ * elsewhere: one waits for the other. ERR_REFUSED is "schema_changed" (an
+ * applied file's text differs from ours), "schema_newer" or "migration_failed"
+ * (with the file's name and line; what it did is undone).
  */
-bool migrate(const struct secret *database_url, FILE *said, struct err *err);
-
-/*
- * Is the database at schema_version()? ERR_REFUSED is "schema_older" and says
- * to run `byoc migrate`, or "schema_newer"; ERR_RETRY: it cannot be reached.
- */
-bool schema_is_current(const struct secret *database_url, struct err *err);
+bool migrate(const struct secret *database_url, const char *keep_events,
+	FILE *said, struct err *err);

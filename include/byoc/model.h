@@ -14,6 +14,8 @@
 
 enum { UUID_SIZE = 37, TRACEPARENT_SIZE = 56 };
 
+enum { API_PORT = 6443 }; /* where a cluster's Kubernetes API listens */
+
 /* 8-4-4-4-12 hexadecimal digits, lower case? Anything else is no uuid. */
 bool uuid_valid(const char *text);
 void uuid_make(char uuid[UUID_SIZE]);
@@ -42,6 +44,25 @@ enum cluster_type {
 extern const struct words cluster_type_words;
 int cluster_type_control_planes(enum cluster_type type); /* 1 or 3 */
 
+/* What pods may ask for outside kube-system, by Kubernetes' own words. */
+enum pod_security {
+	POD_SECURITY_PRIVILEGED,
+	POD_SECURITY_BASELINE,
+	POD_SECURITY_RESTRICTED,
+	POD_SECURITY_COUNT
+};
+extern const struct words pod_security_words;
+
+/* What k3s brings along to let the world in: by a second load balancer. */
+enum ingress { INGRESS_NONE, INGRESS_TRAEFIK, INGRESS_COUNT };
+extern const struct words ingress_words;
+
+/*
+ * A network at Hetzner takes 100 servers: three control planes, the gateway,
+ * and a few that take the place of others.
+ */
+enum { WORKERS_MOST = 90 };
+
 enum cluster_status {
 	CLUSTER_PENDING,
 	CLUSTER_PROVISIONING,
@@ -61,11 +82,25 @@ enum credential_status {
 };
 extern const struct words credential_status_words;
 
-/* A refresh brings a new token into a cluster that runs. */
-enum goal { GOAL_PROVISION, GOAL_TEARDOWN, GOAL_REFRESH, GOAL_COUNT };
+/*
+ * A refresh brings a new token into a cluster that runs. A sweep looks once
+ * more for what a cluster that is deleted may have left behind. A survey lists
+ * what a teardown would take away, and changes nothing.
+ */
+enum goal {
+	GOAL_PROVISION,
+	GOAL_TEARDOWN,
+	GOAL_REFRESH,
+	GOAL_SWEEP,
+	GOAL_SURVEY,
+	GOAL_COUNT
+};
 extern const struct words goal_words;
 
-/* What exists at Hetzner; the words are the API's singular names. */
+/*
+ * What exists at Hetzner, in the order in which it is to be deleted; the words
+ * are the API's singular names.
+ */
 enum resource_kind {
 	RESOURCE_LOAD_BALANCER,
 	RESOURCE_SERVER,
@@ -79,6 +114,19 @@ enum resource_kind {
 };
 extern const struct words resource_kind_words;
 
+/* What whoever asks for a teardown decides, and what is known of it. */
+struct removal {
+	bool with_neighbours; /* what others put on the network goes, too */
+	bool keep_volumes;
+	bool all_gone; /* even if nothing is found of what is recorded */
+	bool dry_run;  /* a job only: a survey instead of it */
+
+	/* Known, not decided. */
+	int token_version;    /* of the token in use */
+	bool unproven;        /* it has not shown the cluster's project yet */
+	unsigned swept_kinds; /* bits: of these, nothing is left */
+};
+
 enum job_type {
 	JOB_CREDENTIAL_VALIDATE,
 	JOB_CLUSTER_PROVISION,
@@ -89,16 +137,14 @@ enum job_type {
 	JOB_TYPE_COUNT,
 };
 extern const struct words job_type_words;
-/* The goal that such a job gives a cluster; GOAL_COUNT: none. */
-enum goal job_goal(enum job_type type);
 
 enum { PHASE_NAME_SIZE = 32 };
 
+/* A certificate is good until it ends, whoever has it meanwhile: hours. */
 enum {
-	PUBLIC_KEY_SIZE = 45, /* base64 of 32 bytes and its zero byte */
-	KUBECONFIG_LIFETIME_S = 24 * 60 * 60,
+	KUBECONFIG_LIFETIME_S = 8 * 60 * 60,
 	KUBECONFIG_LIFETIME_LEAST_S = 5 * 60,
-	KUBECONFIG_LIFETIME_MOST_S = 30 * 24 * 60 * 60,
+	KUBECONFIG_LIFETIME_MOST_S = 24 * 60 * 60,
 };
 
 struct job {
@@ -108,12 +154,15 @@ struct job {
 	int run;                 /* of a phase; else 0 */
 	char phase[PHASE_NAME_SIZE];
 	int index;
-	char public_key[PUBLIC_KEY_SIZE];   /* whom a kubeconfig is sealed to */
-	int lifetime_s;                     /* of that kubeconfig */
+	int lifetime_s;         /* of a kubeconfig, as it was asked for */
+	struct removal removal; /* what a teardown is told */
 	char traceparent[TRACEPARENT_SIZE]; /* "" when none came along */
 };
 
 enum { JOB_SIZE_MAX = 64 * 1024 };
+
+/* The goal that a job gives its cluster; GOAL_COUNT: none. */
+enum goal job_goal(const struct job *job);
 
 /*
  * Decodes the body of a message. Whatever is wrong with it is ERR_BAD_INPUT:
@@ -140,6 +189,9 @@ struct resource {
 	char private_address[ADDRESS_SIZE];
 	int64_t actions[8]; /* not known to have succeeded */
 	size_t action_count;
+	/* Why it goes with the cluster; NULL: it was made for it. A constant or
+	 * the lease's. */
+	const char *why;
 };
 
 /* What is recorded of a cluster; secrets are sealed texts. */
@@ -152,6 +204,10 @@ struct cluster {
 	enum cluster_status status;
 	char server_type[SERVER_TYPE_SIZE];  /* "": not chosen yet */
 	char gateway_type[SERVER_TYPE_SIZE]; /* "": not chosen yet */
+	enum pod_security pod_security;
+	enum ingress ingress;
+	bool was_ready;              /* once: no node begins it anew */
+	char api_sources[LIST_SIZE]; /* CIDRs that may reach the API */
 	char ssh_sources[LIST_SIZE]; /* CIDRs that may reach port 22, by comma
 				      */
 	char ssh_public_key[256];    /* "": the keys are not made yet */
@@ -167,6 +223,9 @@ struct cluster {
  */
 void resource_name(const struct cluster *cluster, const char *what, int index,
 	char name[NAME_SIZE]);
+
+/* May everybody reach its API? Else it is behind the gateway's firewall. */
+bool cluster_api_is_open(const struct cluster *cluster);
 
 /* Is it a lower-case RFC 1123 label of at most 63 characters? */
 bool cluster_name_valid(const char *name);

@@ -21,9 +21,53 @@ enum verdict {
 
 enum change { CHANGE_NONE, CHANGE_RECORD, CHANGE_REMOVE };
 
+/* What became of something that a teardown has come across: its receipt. */
+enum fate {
+	FATE_NONE,
+	FATE_DELETED,
+	FATE_GONE, /* somebody else has deleted it */
+	FATE_KEPT,
+	FATE_COUNT,
+};
+extern const struct words fate_words;
+
+/* What decides the price of something at Hetzner. */
+struct bill {
+	char type[SERVER_TYPE_SIZE]; /* of a server, balancer or address */
+	char location[16];
+	int64_t gigabytes; /* of a volume */
+	bool has_address;  /* a server's public IPv4, which costs by itself */
+	int64_t price;     /* a month, net, in millionths; -1: not known */
+};
+
 struct fact_resource {
 	struct resource resource;
 	enum change change; /* what the store has to do about it */
+
+	/* Taking away. */
+	enum fate fate;     /* of one that is to be removed */
+	bool to_keep;       /* a volume that only loses our label */
+	bool attached;      /* a volume that has to be detached first */
+	bool tried;         /* in this lease */
+	bool held;          /* it is protected */
+	const char *labels; /* of a volume to keep, as JSON; the arena's */
+
+	/* Of a survey: it was seen in this lease, and what it costs. */
+	bool seen;
+	struct bill bill;
+};
+
+/* Something that stays, and for how long. */
+enum stay {
+	STAY_FOR_GOOD,
+	STAY_NEIGHBOUR, /* for as long as it is on the network */
+	STAY_PROTECTED, /* the cluster's, but protected from deletion */
+};
+
+struct kept {
+	struct resource resource;
+	enum stay stay;
+	struct bill bill;
 };
 
 /* What a server is for; the load balancer finds its targets by it. */
@@ -34,10 +78,11 @@ struct found {
 	struct {
 		int64_t id;
 		const char *name; /* the arena's; "" when it is not known */
-		bool attached;    /* a volume that has to be detached first */
-	} * items;                /* the arena's */
+	} * items;                /* the arena's; taken away from the end */
 	size_t count;
 	size_t room;
+	size_t *places; /* by id: found.c's own */
+	size_t place_count, places_used;
 };
 
 struct offers; /* server types read so far: prepare's own */
@@ -46,25 +91,45 @@ struct step;
 /* What a phase remembers within one lease. Lost facts are asked again. */
 struct phase_memory {
 	const struct step *asked; /* which the next reply belongs to */
+	bool asked_cluster;       /* it: its Kubernetes API, not Hetzner */
 	int page;                 /* the next one of a list being read; 0: 1 */
 	bool listed;              /* the list has been read to its end */
 	struct found victims;     /* to be deleted, of one kind */
 
 	/* Making something. */
-	bool looked;         /* by label: an earlier attempt left nothing */
-	bool begun;          /* actions began in this lease: too early to ask */
-	bool collided;       /* create said that the name exists */
+	bool looked;   /* by label: an earlier attempt left nothing */
+	bool begun;    /* actions began in this lease: too early to ask */
+	bool collided; /* create said that the name exists */
+	struct resource adopted; /* until its actions are known; id 0: none */
 	struct err broken;   /* its action failed: delete it, make it again */
 	struct err sold_out; /* for the last time: what else is there? */
 	struct offers *offers;
+	bool makes;   /* what was asked last makes something */
 	bool healthy; /* every control plane answers */
 
+	/* Looking whether the cluster is ready. */
+	struct found joined;    /* servers that are good nodes */
+	const char *next_nodes; /* token of the next page; NULL: the first */
+	int node_pages;         /* read so far */
+	bool complete;          /* every server is a good node */
+	size_t rolled_out;      /* parts of the system that run */
+	bool unjoined;          /* the node before this one is forgotten */
+
 	/* Taking away. */
+	int proof_kind; /* kinds below this one prove nothing */
 	bool networks_known;
-	struct found networks;   /* the cluster's: one, or none */
-	struct found neighbours; /* servers on them */
-	size_t swept;            /* kinds a sweep is through with */
-	bool again;              /* something was left: look once more */
+	bool servers_known;
+	bool fronts_known;
+	struct found members[2]; /* on the network: balancers, servers */
+	struct found fronts;     /* balancers before the cluster's servers */
+	struct found judged[RESOURCE_KIND_COUNT]; /* looked at, and not ours */
+	int turned;      /* kinds below this one have been seen to */
+	bool opened;     /* it is known how the kind is looked for: */
+	bool wants_list; /* by its label, ... */
+	bool leaving;    /* something is still on a network */
+	bool again;      /* something was left: look once more */
+	bool neighbours; /* something on the network stays there */
+	bool priced;     /* the prices are known */
 
 	/* Refreshing. */
 	size_t told; /* parts of a running cluster that know the new token */
@@ -72,6 +137,8 @@ struct phase_memory {
 	/* Validating a token. */
 	bool writable; /* the harmless write was refused in the right way */
 	int64_t probe; /* an SSH key, if it was not: to be deleted */
+	bool at_home;  /* something recorded is in the token's project */
+	size_t missed; /* recorded things that are not, from the first on */
 };
 
 struct facts {
@@ -86,10 +153,16 @@ struct facts {
 	int index;
 	int run;
 	int lease_count;  /* 1: nobody has tried before */
-	int failures;     /* attempts that failed so far */
+	int failures;     /* attempts that failed so far, by no outage */
+	int outages;      /* attempts in a row that an outage made fail */
 	int64_t age_ms;   /* since the phase's first lease */
-	int older_leases; /* phases of older runs that may be in the air */
-	int64_t now_unix; /* the calendar's seconds; 0: not said */
+	int older_leases; /* phases of older runs that may be in the air, or a
+			   * request of theirs that got no answer */
+	const char *worker_sources; /* CIDRs; NULL or "": not said */
+	int64_t now_unix;           /* the calendar's seconds; 0: not said */
+
+	/* Of a teardown: what it was told, and what is known so far. */
+	struct removal removal;
 
 	/* Opened for phases that say so; borrowed, else NULL. */
 	const struct secret *token;
@@ -97,7 +170,21 @@ struct facts {
 	const struct secret *join_token;
 
 	struct phase_memory memory;
-	int wait_ms; /* of VERDICT_WAIT */
+	int wait_ms;         /* of VERDICT_WAIT */
+	const char *waiting; /* for what, where a person would like to know;
+			      * the arena's, else NULL */
+
+	/* What the worker has to store beside a failure: */
+	bool outage;     /* Hetzner was out of order: counted apart */
+	bool unanswered; /* something may still be made: a request for it got
+			  * no answer, or one of a gateway */
+	/* ... and beside an outcome of a teardown: */
+	bool proven;       /* the token opens the cluster's project */
+	bool swept;        /* of the phase's kind, nothing is left */
+	struct kept *kept; /* the arena's: all that this lease saw */
+	size_t kept_count;
+	size_t kept_room;
+	char currency[8]; /* of the prices; "": not known */
 };
 
 enum ask_kind {
@@ -108,11 +195,16 @@ enum ask_kind {
 		      * phase_take() gets an empty reply of REPLY_OK */
 	ASK_WAIT,    /* a step's way to say "not yet", with facts.wait_ms set:
 		      * phase_ask() makes PROGRESS_WAITS of it */
+	ASK_NOTHING, /* a step's way to say that it is met now, by itself:
+		      * phase_ask() goes on to the next one */
 };
 
 struct ask {
 	enum ask_kind kind;
 	struct request request;
+	/* The answer is the same for all who ask this of the same credential:
+	 * the worker may give one reply to flights with an equal path. */
+	bool shared;
 	int64_t actions[RESOURCE_ACTIONS];
 	size_t action_count;
 };
@@ -121,6 +213,7 @@ struct step {
 	const char *name;
 	bool (*met)(const struct facts *facts);
 	bool (*ask)(struct facts *facts, struct ask *ask, struct err *err);
+	/* NULL: it asks nothing */
 	enum verdict (*take)(struct facts *facts, const struct reply *reply,
 		struct err *err);
 };
@@ -134,7 +227,7 @@ struct phase {
 	unsigned needs;           /* bits of PHASE_BIT(position in the table) */
 	enum resource_kind kind;  /* what it makes or removes */
 	bool opens_secrets;       /* wants token, authorities, join_token */
-	bool asks_cluster;        /* its Kubernetes API, and not Hetzner */
+	bool surveys;             /* changes nothing: what it finds is told */
 
 	const char *role; /* label of the servers it makes; NULL: none */
 
@@ -184,11 +277,14 @@ enum verdict phase_take(
 
 /*
  * What becomes of a failed attempt: after how many milliseconds to try again,
- * or -1 when the phase has failed for good. `failures` counts this one too. A
- * teardown never gives up on what may pass by itself, nor does the validation
- * of a token, whose goal is GOAL_COUNT.
+ * or -1 when the phase has failed for good. The facts tell how many there were
+ * before it. Only a provisioning gives up on what may pass by itself: on an
+ * outage of Hetzner after some six hours, on anything else within minutes. A
+ * refresh comes back ever more rarely, up to an hour. The goal of a token's
+ * validation is GOAL_COUNT.
  */
-int phase_retry_ms(enum goal goal, const struct err *err, int failures);
+int phase_retry_ms(
+	enum goal goal, const struct facts *facts, const struct err *err);
 
 /* ---- Facts, for the phases and who prepares them ---- */
 

@@ -1,12 +1,23 @@
 /*
- * Sealed secrets at rest: anyone who has a public key can seal, only who has
- * the secret key can open. One text format:
+ * Sealed secrets at rest. One text format, in two versions, which differ in who
+ * can have made it:
  *
  *	byoc1.<key id>.<base64 of a libsodium sealed box>
+ *	byoc2.<key id>.<base64 of nonce, ciphertext and tag>
  *
- * The plaintext begins with its context ("credential:<uuid>:token") and a zero
- * byte, checked on opening, so that a value moved to another row or field does
- * not open. Errors never show what was sealed.
+ * byoc1 is what outsiders seal for workers (seal, unseal): anyone who has the
+ * public key can, only who has the secret key can open. The plaintext begins
+ * with its context ("credential:<uuid>:token") and a zero byte, checked on
+ * opening. A box has no sender.
+ *
+ * byoc2 is what workers seal for themselves (seal_own, unseal_own):
+ * XChaCha20-Poly1305 (IETF) with the symmetric key that is in the secret key
+ * file, a random nonce of 24 bytes, and the context as associated data. Only
+ * who holds the secret key file can make one.
+ *
+ * Either way a value that was cut, changed, or moved to another row or field
+ * does not open, and a value of one version does not pass for the other. Errors
+ * never show what was sealed.
  */
 #pragma once
 
@@ -18,9 +29,9 @@ enum { SEAL_KEY_ID_SIZE = 17 };
 
 struct keyring;
 
-/* Makes a new key pair in `dir` (made when missing, mode 0700):
- * <id>.key for opening (mode 0600) and <id>.pub for sealing. The id is put
- * into `key_id`. Never overwrites. */
+/* Makes a new key in `dir` (made when missing, mode 0700): <id>.key (mode 0600)
+ * holds what opens and the workers' own key, <id>.pub is for sealing to them.
+ * The id is put into `key_id`. Never overwrites. */
 bool keyring_make_key(
 	const char *dir, char key_id[SEAL_KEY_ID_SIZE], struct err *err);
 
@@ -34,9 +45,11 @@ bool keyring_remove_key(const char *dir, const char *key_id, struct err *err);
 
 /*
  * Loads every key in `dir`. The newest one (by the time written inside it)
- * seals, all open. A secret key file that others can read is refused by name.
- * With `must_open` a folder that holds no secret key is refused. The caller
- * frees.
+ * seals, all open. Refused by name: a secret key file that others can read
+ * ("key_file_exposed"), and a folder or a file that others can write to or that
+ * belongs to somebody else ("key_dir_unsafe", "key_file_unsafe"). With
+ * `must_open` the newest key must be able to open, too ("keyring_cannot_open").
+ * The caller frees.
  */
 struct keyring *keyring_load(const char *dir, bool must_open, struct err *err);
 void keyring_free(struct keyring *keyring); /* wipes; takes NULL */
@@ -44,10 +57,12 @@ void keyring_free(struct keyring *keyring); /* wipes; takes NULL */
 /* The id of the key that seals. Borrowed. */
 const char *keyring_newest(const struct keyring *keyring);
 
-/* Is there a secret key with this id? */
-bool keyring_opens(const struct keyring *keyring, const char *key_id);
+/* "<record>:<id>:<what>": a "cluster" or "credential", and what of it. */
+enum { SEAL_CONTEXT_SIZE = 96 };
+void seal_context(char context[SEAL_CONTEXT_SIZE], const char *record,
+	const char *id, const char *what);
 
-/* Seals with the newest key; the caller frees *sealed with free(). */
+/* Seals a box with the newest key; the caller frees *sealed with free(). */
 bool seal(const struct keyring *keyring, const char *context, const void *plain,
 	size_t size, char **sealed, struct err *err);
 
@@ -60,13 +75,13 @@ bool unseal(const struct keyring *keyring, const char *context,
 	const char *sealed, struct secret *plain, struct err *err);
 
 /*
- * Seals for somebody outside, whose X25519 public key comes as base64: a bare
- * sealed box, as base64, that only the secret key to it opens. No worker does.
- * The caller frees *sealed with free(). A key that is none, or to which anybody
- * could open, is "bad_public_key" (ERR_BAD_INPUT).
+ * The same for what workers seal for themselves; a box in its place is
+ * "sealed_broken". Sealing takes the secret key file ("keyring_cannot_open").
  */
-bool seal_to(const char *public_key, const struct secret *plain, char **sealed,
-	struct err *err);
+bool seal_own(const struct keyring *keyring, const char *context,
+	const struct secret *plain, char **sealed, struct err *err);
+bool unseal_own(const struct keyring *keyring, const char *context,
+	const char *sealed, struct secret *plain, struct err *err);
 
 /* Reads the key id out of a sealed text; false when it is malformed. */
 bool sealed_key_id(const char *sealed, char key_id[SEAL_KEY_ID_SIZE]);

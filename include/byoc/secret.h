@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct secret {
@@ -22,6 +23,13 @@ void secret_shorten(struct secret *secret, size_t size);
 
 /* Wipes and frees; a cleared or zeroed secret is left alone. */
 void secret_clear(struct secret *secret);
+
+/* How much locked memory a secret of that size takes that shares no piece. */
+size_t secret_locked_size(size_t size);
+/* The most that this process may be allowed to lock, in bytes. */
+size_t secret_lock_limit(void);
+/* May it lock so many bytes? Raises its limit as far as the system lets it. */
+bool secret_may_lock(size_t size);
 
 /*
  * For main(): no core dumps, no ptrace and no /proc/self/mem for others, and

@@ -17,9 +17,12 @@ struct settings {
 	char *key_dir;
 	char *hcloud_endpoint; /* without a slash at its end */
 	char *hcloud_ca_file;  /* PEM; empty: the system's */
+	char *worker_sources;  /* CIDRs by comma; empty or "none" */
 	char *http_listen;     /* ADDR:PORT */
 	int max_in_flight;
 	int drain_timeout_s;
+	int insecure_transport; /* 1: transport.h's complaints are no obstacle
+				 */
 	enum log_level log_level;
 	enum log_format log_format;
 };

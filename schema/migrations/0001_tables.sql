@@ -3,12 +3,20 @@
 
 CREATE TABLE byoc.credentials (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 63),
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 63
+                              AND name !~ '[\u0001-\u001f\u007f-\u009f]'),
     status text NOT NULL DEFAULT 'pending_validation'
         CHECK (status IN ('pending_validation', 'ready', 'invalid')),
-    -- the newest token, and the last one that was found good: clusters use it
-    sealed_token text CHECK (sealed_token LIKE 'byoc1.%'),
-    active_sealed_token text CHECK (active_sealed_token LIKE 'byoc1.%'),
+    -- the newest token, and the last one that was found good: clusters use it.
+    -- What may stand here is checked by a trigger: a CHECK that fails shows the
+    -- whole row, and so a token that somebody forgot to seal.
+    sealed_token text,
+    active_sealed_token text,
+    -- whom kubeconfigs of its clusters are sealed to (X25519, base64): stored
+    -- with the token, by whoever brings it, and replaced by operators only, so
+    -- that who may ask for kubeconfigs cannot choose who reads them
+    recipient_key text
+        CHECK (recipient_key ~ '^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$'),
     -- how many tokens have been the active one
     token_version integer NOT NULL DEFAULT 0,
     code text,
@@ -23,7 +31,17 @@ CREATE TABLE byoc.credentials (
     lease_until timestamptz,
     leases integer NOT NULL DEFAULT 0,
     failures integer NOT NULL DEFAULT 0,
+    -- no worker that looked since then had the key it is sealed with
+    unknown_key_since timestamptz,
+    -- an operator says that its clusters may be in another project than before
+    any_project boolean NOT NULL DEFAULT false,
     validated_at timestamptz,
+    -- until then its phases may wait in the broker for a place on a belt
+    crowded_until timestamptz,
+    -- how many clusters it may have, and how many jobs may wait; null: as many
+    -- as byoc.settings says
+    most_clusters integer CHECK (most_clusters >= 0),
+    most_jobs integer CHECK (most_jobs > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     -- its row stays, because clusters and events tell of it; its tokens go
     deleted_at timestamptz,
@@ -34,6 +52,9 @@ CREATE TABLE byoc.credentials (
 
 CREATE UNIQUE INDEX credentials_name ON byoc.credentials (name)
     WHERE deleted_at IS NULL;
+-- For the watchdog: validations that are under way.
+CREATE INDEX credentials_due ON byoc.credentials (due_at)
+    WHERE due_at IS NOT NULL;
 
 CREATE TABLE byoc.clusters (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -42,19 +63,37 @@ CREATE TABLE byoc.clusters (
     location text NOT NULL
         CHECK (location IN ('fsn1', 'nbg1', 'hel1', 'ash', 'hil', 'sin')),
     type text NOT NULL CHECK (type IN ('dedicated', 'dedicated_ha')),
-    workers integer NOT NULL DEFAULT 0 CHECK (workers BETWEEN 0 AND 100),
-    server_type text CHECK (length(server_type) BETWEEN 1 AND 31),
-    gateway_type text CHECK (length(gateway_type) BETWEEN 1 AND 31),
-    ssh_sources cidr[] NOT NULL DEFAULT '{0.0.0.0/0,::/0}'
+    -- Hetzner's networks take 100 servers: the gateway, three control planes,
+    -- and a few that take the place of others
+    workers integer NOT NULL DEFAULT 0 CHECK (workers BETWEEN 0 AND 90),
+    server_type text CHECK (server_type ~ '^[a-z0-9-]{1,31}$'),
+    gateway_type text CHECK (gateway_type ~ '^[a-z0-9-]{1,31}$'),
+    -- who may reach the Kubernetes API, and the gateway's SSH
+    api_sources cidr[] NOT NULL DEFAULT '{0.0.0.0/0,::/0}'
+        CHECK (cardinality(api_sources) BETWEEN 0 AND 10),
+    ssh_sources cidr[] NOT NULL DEFAULT '{}'
         CHECK (cardinality(ssh_sources) BETWEEN 0 AND 10),
+    -- what pods may ask for outside kube-system
+    pod_security text NOT NULL DEFAULT 'baseline'
+        CHECK (pod_security IN ('privileged', 'baseline', 'restricted')),
+    ingress text NOT NULL DEFAULT 'none'
+        CHECK (ingress IN ('none', 'traefik')),
+    -- once, since it was made: then no node may begin it anew
+    was_ready boolean NOT NULL DEFAULT false,
+    -- from deletion; only an operator takes it away
+    protected boolean NOT NULL DEFAULT false,
+    -- when it was last told that a deletion was refused for it
+    refused_at timestamptz,
     status text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'provisioning', 'running', 'deleting',
                           'deleted', 'failed')),
     goal text NOT NULL DEFAULT 'provision'
-        CHECK (goal IN ('provision', 'teardown', 'refresh')),
+        CHECK (goal IN ('provision', 'teardown', 'refresh', 'sweep',
+                        'survey')),
     -- is there a run that phases may work for?
     active boolean NOT NULL GENERATED ALWAYS AS (
-        status IN ('provisioning', 'deleting') OR goal = 'refresh') STORED,
+        status IN ('provisioning', 'deleting')
+        OR goal IN ('refresh', 'sweep', 'survey')) STORED,
     -- the one current run: jobs of any other are void
     run integer NOT NULL DEFAULT 0 CHECK (run >= 0),
     code text,
@@ -65,6 +104,18 @@ CREATE TABLE byoc.clusters (
     requested_goal text
         CHECK (requested_goal IN ('provision', 'teardown', 'refresh')),
     requested_at timestamptz,
+    -- with what, and what the teardown that is under way was told: any of
+    -- with_neighbours, keep_volumes and all_gone, each true
+    requested_options jsonb,
+    removal jsonb NOT NULL DEFAULT '{}',
+    -- the survey that is under way: its job_id, what it was told, and the goal
+    -- that the cluster had before
+    survey jsonb,
+    -- the token_version that has shown the cluster's project: with a newer one
+    -- it is not known to be the same
+    proven_version integer NOT NULL DEFAULT 0,
+    -- when everything was looked through for the last time, and nothing found
+    swept_at timestamptz,
     -- of the credential, when the run began: the nodes know that one or a newer
     token_version integer NOT NULL DEFAULT 0,
     ssh_public_key text,
@@ -74,19 +125,21 @@ CREATE TABLE byoc.clusters (
     created_at timestamptz NOT NULL DEFAULT now(),
     changed_at timestamptz NOT NULL DEFAULT now(),
     CHECK (goal <> 'refresh' OR status = 'running'),
+    CHECK (goal <> 'sweep' OR status = 'deleted'),
+    CHECK (goal <> 'survey' OR status IN ('running', 'failed')),
     CHECK (status <> 'failed' OR code IS NOT NULL),
     CHECK (code IS NULL OR status IN ('failed', 'deleting')),
     CHECK (num_nulls(ssh_public_key, sealed_ssh_private_key,
                      sealed_authorities, sealed_join_token) IN (0, 4)),
-    CHECK (status IN ('pending', 'failed') OR run > 0)
+    CHECK (status IN ('pending', 'failed') OR run > 0),
+    CHECK (NOT protected OR status NOT IN ('deleting', 'deleted'))
 ) WITH (fillfactor = 70);
 
--- For the watchdog. (No index on what changes in phases: their updates stay
--- within the page.)
 CREATE INDEX clusters_active ON byoc.clusters (id) WHERE active;
+CREATE INDEX clusters_status ON byoc.clusters (status); -- they are counted
 CREATE INDEX clusters_credential ON byoc.clusters (credential_id);
 CREATE INDEX clusters_requested ON byoc.clusters (requested_at)
-    WHERE requested_at IS NOT NULL;
+    WHERE requested_at IS NOT NULL; -- for the watchdog
 
 CREATE TABLE byoc.phases (
     cluster_id uuid NOT NULL REFERENCES byoc.clusters ON DELETE CASCADE,
@@ -98,7 +151,8 @@ CREATE TABLE byoc.phases (
     status text NOT NULL
         CHECK (status IN ('blocked', 'queued', 'leased', 'parked', 'done',
                           'failed')),
-    -- the message that is valid now, and when it should arrive
+    -- the message that is valid now, and when it should arrive; no time when
+    -- nobody waits for it any more
     job_id uuid,
     due_at timestamptz,
     -- where it waits until then; null: in the job queue
@@ -108,14 +162,25 @@ CREATE TABLE byoc.phases (
     lease_until timestamptz,
     leases integer NOT NULL DEFAULT 0,
     failures integer NOT NULL DEFAULT 0,
+    -- attempts in a row that Hetzner's being out of order made fail
+    outages integer NOT NULL DEFAULT 0,
+    -- when an attempt last ended without an answer to a request that makes
+    -- something: it may still be made
+    unanswered_at timestamptz,
     code text,
     reason text,
     started_at timestamptz,
     finished_at timestamptz,
+    -- the kind of resources of which it has seen that nothing is left
+    swept text,
     PRIMARY KEY (cluster_id, run, phase, index),
     CHECK (status NOT IN ('queued', 'leased') OR job_id IS NOT NULL),
     CHECK ((status = 'leased') = (lease_until IS NOT NULL))
 ) WITH (fillfactor = 70);
+
+-- For the watchdog. Nothing else that changes is indexed, so that a lease stays
+-- within the page.
+CREATE INDEX phases_due ON byoc.phases (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE byoc.resources (
     cluster_id uuid NOT NULL REFERENCES byoc.clusters ON DELETE CASCADE,
@@ -131,9 +196,28 @@ CREATE TABLE byoc.resources (
     private_address inet,
     -- not known to have succeeded
     actions bigint[] NOT NULL DEFAULT '{}',
+    -- of what was found and not made: why it goes with the cluster
+    why text,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (cluster_id, kind, hetzner_id),
     UNIQUE (cluster_id, phase, index)
+);
+
+-- What a teardown has met with, and what became of it: deleted, gone (somebody
+-- else had deleted it) or kept.
+CREATE TABLE byoc.receipts (
+    cluster_id uuid NOT NULL REFERENCES byoc.clusters ON DELETE CASCADE,
+    kind text NOT NULL,
+    hetzner_id bigint NOT NULL,
+    name text NOT NULL,
+    fate text NOT NULL CHECK (fate IN ('deleted', 'gone', 'kept')),
+    why text NOT NULL,
+    run integer NOT NULL,
+    phase text NOT NULL,
+    -- whatever comes; else it is told anew whenever its phase looks
+    lasting boolean NOT NULL DEFAULT false,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (cluster_id, kind, hetzner_id)
 );
 
 CREATE TABLE byoc.events (
@@ -148,16 +232,49 @@ CREATE TABLE byoc.events (
     traceparent text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK (num_nonnulls(cluster_id, credential_id) = 1)
-);
+) PARTITION BY RANGE (created_at);
 
-CREATE UNIQUE INDEX events_cluster ON byoc.events (cluster_id, sequence)
+-- For what comes when there is no partition for its month (byoc.tend_history).
+CREATE TABLE byoc.events_default PARTITION OF byoc.events DEFAULT;
+
+-- Not unique, for that would need the time as well: a number is only ever given
+-- out together with the lock on its subject's row.
+CREATE INDEX events_cluster ON byoc.events (cluster_id, sequence)
     WHERE cluster_id IS NOT NULL;
-CREATE UNIQUE INDEX events_credential ON byoc.events (credential_id, sequence)
+CREATE INDEX events_credential ON byoc.events (credential_id, sequence)
     WHERE credential_id IS NOT NULL;
 
--- The answer to a job, which may come twice.
-CREATE UNIQUE INDEX events_kubeconfig
-    ON byoc.events (cluster_id, (data ->> 'job_id')) WHERE name = 'kubeconfig';
+-- Jobs that were answered by an event: a job may come twice.
+CREATE TABLE byoc.answered_jobs (
+    cluster_id uuid NOT NULL REFERENCES byoc.clusters ON DELETE CASCADE,
+    job_id uuid NOT NULL,
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (cluster_id, job_id)
+);
+
+CREATE INDEX answered_jobs_age ON byoc.answered_jobs (answered_at);
+
+-- Who asked for what: jobs, and what is done at once, such as a protection.
+CREATE TABLE byoc.requests (
+    job_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    -- a job's type, or 'cluster.create', 'credential.rotate', ...
+    type text NOT NULL,
+    -- no foreign keys: it outlives what it tells of
+    credential_id uuid NOT NULL,
+    cluster_id uuid,
+    -- the database's login; null: a job that came straight from the broker
+    asked_by text DEFAULT session_user,
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    traceparent text,
+    options jsonb, -- of a teardown
+    -- when a worker took it, and the run that began with it
+    taken_at timestamptz,
+    run integer
+);
+
+CREATE INDEX requests_waiting ON byoc.requests (credential_id, asked_at)
+    WHERE taken_at IS NULL;
+CREATE INDEX requests_age ON byoc.requests (asked_at);
 
 -- Messages written with what they tell about, until a broker confirmed them.
 -- It is almost empty at all times: one index is enough.
@@ -169,10 +286,56 @@ CREATE TABLE byoc.outbox (
     type text NOT NULL,
     traceparent text,
     body json NOT NULL,
-    -- who wrote it publishes it; from this moment on, anybody may
+    -- who wrote it publishes it; from this moment on, anybody may, each time
+    -- after a longer while
     due_at timestamptz NOT NULL,
+    tries integer NOT NULL DEFAULT 0,
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
+
+-- A sealed token is short, and of the form that `seal` gives it. Whatever else
+-- comes is not shown: it may be a token.
+CREATE FUNCTION byoc.check_sealed_token() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    form text := '^byoc1\.[A-Za-z0-9+/=._-]+$';
+BEGIN
+    IF NEW.deleted_at IS NULL AND (NEW.sealed_token ~ form) IS NOT TRUE
+       OR NEW.active_sealed_token !~ form
+       OR octet_length(NEW.sealed_token) > 1024
+       OR octet_length(NEW.active_sealed_token) > 1024
+    THEN
+        RAISE EXCEPTION 'this is not a sealed token'
+            USING ERRCODE = 'check_violation',
+                  CONSTRAINT = 'credentials_sealed_token',
+                  HINT = 'Seal it with the newest .pub file of the key folder: '
+                         'byoc1.<key id>.<base64>, at most 1024 bytes. If a '
+                         'plain token was sent, replace it at Hetzner.';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER credentials_sealed
+BEFORE INSERT OR UPDATE OF sealed_token, active_sealed_token
+ON byoc.credentials
+FOR EACH ROW EXECUTE FUNCTION byoc.check_sealed_token();
+
+-- What one worker does at a time: it holds the row meanwhile. Advisory locks will
+-- not do, for whoever may connect may take them.
+CREATE TABLE byoc.turns (
+    what text PRIMARY KEY,
+    taken_at timestamptz
+);
+
+INSERT INTO byoc.turns (what) VALUES ('watchdog'), ('history');
+
+-- Is it ours until the end of the transaction?
+CREATE FUNCTION byoc.take_turn(errand text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM byoc.turns WHERE what = errand FOR UPDATE SKIP LOCKED;
+    RETURN FOUND;
+END $$;
 
 -- Which status may follow which.
 CREATE FUNCTION byoc.check_transition() RETURNS trigger
@@ -198,28 +361,7 @@ CREATE TRIGGER clusters_transition BEFORE UPDATE OF status ON byoc.clusters
 FOR EACH ROW WHEN (OLD.status <> NEW.status)
 EXECUTE FUNCTION byoc.check_transition();
 
--- An event takes the next sequence number of its subject, and with it the lock
--- on the subject's row: numbers have no gaps, and appear in order. What
--- byoc.emit_phases and byoc.emit_kubeconfigs write is numbered already.
-CREATE FUNCTION byoc.number_event() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.cluster_id IS NOT NULL THEN
-        UPDATE byoc.clusters SET sequence = sequence + 1
-        WHERE id = NEW.cluster_id
-        RETURNING sequence, traceparent INTO NEW.sequence, NEW.traceparent;
-    ELSE
-        UPDATE byoc.credentials SET sequence = sequence + 1
-        WHERE id = NEW.credential_id
-        RETURNING sequence, traceparent INTO NEW.sequence, NEW.traceparent;
-    END IF;
-    RETURN NEW;
-END $$;
-
-CREATE TRIGGER events_number BEFORE INSERT ON byoc.events
-FOR EACH ROW WHEN (NEW.sequence IS NULL) EXECUTE FUNCTION byoc.number_event();
-
--- History is only ever added to.
+-- History is only ever added to; what is old goes with its whole partition.
 CREATE FUNCTION byoc.refuse_change() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -227,6 +369,8 @@ BEGIN
 END $$;
 
 CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE ON byoc.events
+FOR EACH ROW EXECUTE FUNCTION byoc.refuse_change();
+CREATE TRIGGER events_not_emptied BEFORE TRUNCATE ON byoc.events
 FOR EACH STATEMENT EXECUTE FUNCTION byoc.refuse_change();
 
 -- Every event goes out: CloudEvents 1.0, structured mode.
@@ -235,28 +379,22 @@ LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,
                              traceparent, body, due_at)
-    SELECT 'byoc.events', s.kind || '.' || s.id || '.' || e.name, e.id, s.type,
-           e.traceparent,
-           json_strip_nulls(json_build_object(
-               'specversion', '1.0',
-               'id', e.id,
-               'source', '/mengi/byoc',
-               'type', s.type,
-               'subject', s.id,
-               'time', to_char(e.created_at AT TIME ZONE 'UTC',
-                               'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-               'datacontenttype', 'application/json',
-               'sequence', e.sequence,
-               'traceparent', e.traceparent,
-               'data', e.data)),
+    SELECT 'byoc.events', s.kind || '.' || s.id || '.' || e.name, e.id,
+           'cloud.mengi.byoc.' || s.kind || '.' || e.name, e.traceparent,
+           format('{"specversion": "1.0", "id": "%s", "source": "/mengi/byoc", '
+                  '"type": "cloud.mengi.byoc.%s.%s", "subject": "%s", '
+                  '"time": "%s", "datacontenttype": "application/json", '
+                  '"sequence": %s%s, "data": %s}',
+                  e.id, s.kind, e.name, s.id,
+                  to_char(e.created_at AT TIME ZONE 'UTC',
+                          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                  e.sequence, ', "traceparent": ' || to_json(e.traceparent),
+                  e.data)::json,
            clock_timestamp() + interval '5 seconds'
     FROM added e,
     LATERAL (SELECT CASE WHEN e.cluster_id IS NULL THEN 'credential'
                          ELSE 'cluster' END,
-                    coalesce(e.cluster_id, e.credential_id)) k (kind, id),
-    LATERAL (SELECT k.kind, k.id,
-                    'cloud.mengi.byoc.' || k.kind || '.' || e.name)
-            s (kind, id, type)
+                    coalesce(e.cluster_id, e.credential_id)) s (kind, id)
     ORDER BY s.id, e.sequence;
     RETURN NULL;
 END $$;

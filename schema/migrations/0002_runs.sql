@@ -1,15 +1,26 @@
 -- What happens, as functions: each is one step of a worker's tick for all jobs
 -- that stand there. Every function that writes for clusters first locks their
--- rows in the order of their ids; so no two can wait for each other, and a
--- statement after the lock sees all that was committed before it. Those that a
--- tick calls are in plpgsql, which keeps their plans.
+-- rows in the order of their ids, and does without those that somebody else
+-- holds: so none ever waits for another, and a statement after the lock sees
+-- all that was committed before it. Clusters are locked before credentials.
+-- Those that a tick calls are in plpgsql, which keeps their plans.
 
-CREATE FUNCTION byoc.lock_clusters(ids uuid[]) RETURNS void
+-- Returns the ids that were got; the others are busy, or there is no such row.
+CREATE FUNCTION byoc.lock_clusters(ids uuid[]) RETURNS uuid[]
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM byoc.clusters WHERE id = ANY (ids) ORDER BY id
-    FOR NO KEY UPDATE;
+    RETURN ARRAY(SELECT id FROM byoc.clusters WHERE id = ANY (ids)
+                 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
 END $$;
+
+-- Is that moment past? What is further away than anybody waits was written before
+-- the clock was put back, and counts as past: leases and the outbox look ahead
+-- for a few minutes, phases for an hour.
+CREATE FUNCTION byoc.is_past(moment timestamptz,
+                             most interval DEFAULT '10 minutes')
+RETURNS boolean LANGUAGE sql AS $$
+    SELECT moment <= clock_timestamp() OR moment > clock_timestamp() + most
+$$;
 
 -- ---- Jobs ----
 
@@ -22,103 +33,164 @@ BEGIN
     SELECT CASE WHEN p.wait_queue IS NULL THEN 'byoc.jobs' ELSE '' END,
            coalesce(p.wait_queue, 'byoc.jobs'), p.job_id, 'cluster.phase',
            c.traceparent,
-           json_build_object('id', p.job_id, 'type', 'cluster.phase',
-                             'cluster_id', c.id, 'run', p.run,
-                             'phase', p.phase, 'index', p.index),
-           clock_timestamp() + interval '5 seconds'
-    FROM unnest(queued) p JOIN byoc.clusters c ON c.id = p.cluster_id;
+           row_to_json(body), clock_timestamp() + interval '5 seconds'
+    FROM unnest(queued) p JOIN byoc.clusters c ON c.id = p.cluster_id,
+    LATERAL (SELECT p.job_id AS id, 'cluster.phase' AS type, p.cluster_id,
+                    p.run, p.phase, p.index) body;
 END $$;
 
 -- The message of a validation. `queue` is a wait queue, or null: at once.
-CREATE FUNCTION byoc.publish_validation(credential_id uuid, job_id uuid,
-                                        queue text)
-RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION byoc.publish_validation(credential uuid, queue text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,
                              traceparent, body, due_at)
     SELECT CASE WHEN queue IS NULL THEN 'byoc.jobs' ELSE '' END,
-           coalesce(queue, 'byoc.jobs'), job_id, 'credential.validate',
+           coalesce(queue, 'byoc.jobs'), c.job_id, 'credential.validate',
            c.traceparent,
-           json_build_object('id', job_id, 'type', 'credential.validate',
+           json_build_object('id', c.job_id, 'type', 'credential.validate',
                              'credential_id', c.id),
            clock_timestamp() + interval '5 seconds'
-    FROM byoc.credentials c WHERE c.id = credential_id;
-$$;
+    FROM byoc.credentials c WHERE c.id = credential;
+END $$;
 
 -- For dashboards: asks for a job in the transaction that writes its record.
 -- The workers' relay publishes it. Returns the job's id. Like all that a
 -- dashboard may call, it does with its owner's rights what is not granted to
 -- the caller, and nothing in the caller's search_path can take its words' place.
 CREATE FUNCTION byoc.enqueue(job_type text, id uuid,
-                             traceparent text DEFAULT NULL)
+                             traceparent text DEFAULT NULL,
+                             options jsonb DEFAULT NULL)
 RETURNS uuid LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM byoc.check_request(job_type, id, options);
+    RETURN byoc.ask(job_type, id, traceparent, options);
+END $$;
+
+-- The same without limits, for what follows from what was asked for. What is no
+-- trace is left out: a job does not fail for that.
+CREATE FUNCTION byoc.ask(job_type text, id uuid, traceparent text DEFAULT NULL,
+                         options jsonb DEFAULT NULL)
+RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     job uuid := gen_random_uuid();
-    subject uuid := enqueue.id;
+    subject uuid := ask.id;
+    cluster uuid;
+    credential uuid;
+    trace text := CASE WHEN ask.traceparent
+        ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' THEN ask.traceparent END;
 BEGIN
+    IF options - '{with_neighbours,keep_volumes,all_gone,dry_run}'::text[]
+       <> '{}'
+       OR options IS NOT NULL AND job_type <> 'cluster.teardown' THEN
+        RAISE EXCEPTION 'unknown options of a job %', job_type
+            USING HINT = 'A cluster.teardown takes with_neighbours, '
+                         'keep_volumes, all_gone and dry_run, each true or '
+                         'false.';
+    END IF;
     CASE job_type
     WHEN 'credential.validate' THEN
         UPDATE byoc.credentials c SET job_id = job, due_at = clock_timestamp()
-        WHERE c.id = subject;
+        WHERE c.id = subject RETURNING c.id INTO credential;
     WHEN 'cluster.provision', 'cluster.teardown', 'cluster.refresh' THEN
         UPDATE byoc.clusters c
         SET requested_goal = split_part(job_type, '.', 2),
-            requested_at = clock_timestamp()
-        WHERE c.id = subject;
+            requested_at = clock_timestamp(),
+            requested_options = ask.options
+        WHERE c.id = subject RETURNING c.id, c.credential_id
+        INTO cluster, credential;
+    WHEN 'cluster.kubeconfig' THEN
+        SELECT c.id, c.credential_id INTO cluster, credential
+        FROM byoc.clusters c WHERE c.id = subject;
     ELSE
-        RAISE EXCEPTION 'unknown job type %', job_type
+        RAISE EXCEPTION 'unknown job type %', left(job_type, 60)
             USING HINT = 'Use credential.validate, cluster.provision, '
-                         'cluster.teardown or cluster.refresh.';
+                         'cluster.teardown, cluster.refresh or '
+                         'cluster.kubeconfig.';
     END CASE;
     IF NOT FOUND THEN
         RAISE EXCEPTION '%: there is no record with the id %',
             job_type, subject;
     END IF;
+    INSERT INTO byoc.requests (job_id, type, credential_id, cluster_id,
+                               traceparent, options)
+    VALUES (job, job_type, credential, cluster, trace, ask.options);
+    PERFORM byoc.publish_request(job);
+    RETURN job;
+END $$;
+
+-- The message of what was asked for.
+CREATE FUNCTION byoc.publish_request(job uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,
                              traceparent, body, due_at)
-    VALUES ('byoc.jobs', 'byoc.jobs', job, job_type, enqueue.traceparent,
-            json_build_object('id', job, 'type', job_type,
-                split_part(job_type, '.', 1) || '_id', subject),
-            clock_timestamp());
-    RETURN job;
+    SELECT 'byoc.jobs', 'byoc.jobs', r.job_id, r.type, r.traceparent,
+           (coalesce(r.options, '{}') || jsonb_build_object(
+               'id', r.job_id, 'type', r.type,
+               split_part(r.type, '.', 1) || '_id',
+               coalesce(r.cluster_id, r.credential_id)))::json,
+           clock_timestamp()
+    FROM byoc.requests r WHERE r.job_id = job;
 END $$;
 
 -- ---- Runs ----
 
--- Starts runs. Each element: cluster_id, goal, traceparent, and the phases of
--- the plan with index and needs. A job that comes again finds a status that
--- does not fit any more, and changes nothing.
-CREATE FUNCTION byoc.start_runs(starts jsonb) RETURNS void
+-- Starts runs. Each element: n, cluster_id, job_id, goal, traceparent, options (of
+-- a teardown, see byoc.clusters.removal), and the phases of the plan with index
+-- and needs. A job that comes again finds a status
+-- that does not fit any more, and changes nothing. Returns the n whose cluster is
+-- busy: they are to be tried again.
+CREATE FUNCTION byoc.start_runs(starts jsonb) RETURNS SETOF integer
 LANGUAGE plpgsql AS $$
 DECLARE
-    start record;
-BEGIN
-    PERFORM byoc.lock_clusters(ARRAY(
+    locked uuid[] := byoc.lock_clusters(ARRAY(
         SELECT s.cluster_id FROM jsonb_to_recordset(starts) s(cluster_id uuid)));
+    start record;
+    began integer;
+BEGIN
     FOR start IN
         SELECT s.*, k.active_sealed_token IS NOT NULL AS usable,
                k.token_version
         FROM jsonb_to_recordset(starts)
-             s(cluster_id uuid, goal text, traceparent text, phases jsonb)
+             s(n integer, cluster_id uuid, job_id uuid, goal text,
+               traceparent text, options jsonb, phases jsonb)
         JOIN byoc.clusters c ON c.id = s.cluster_id
         JOIN byoc.credentials k ON k.id = c.credential_id
+        ORDER BY s.n
     LOOP
-        PERFORM byoc.start_run(start.cluster_id, start.goal, start.traceparent,
-                               start.phases, start.usable,
-                               start.token_version);
+        IF start.cluster_id = ANY (locked) AND start.goal = 'survey' THEN
+            PERFORM byoc.start_survey(
+                start.cluster_id, start.phases, start.usable,
+                start.options || jsonb_build_object('job_id', start.job_id));
+            PERFORM byoc.note_start(start.job_id, start.cluster_id, start.goal,
+                                    start.traceparent, NULL);
+        ELSIF start.cluster_id = ANY (locked) THEN
+            began := byoc.start_run(start.cluster_id, start.goal,
+                                    start.traceparent, start.phases,
+                                    start.usable, start.token_version,
+                                    coalesce(start.options, '{}'));
+            PERFORM byoc.note_start(start.job_id, start.cluster_id, start.goal,
+                                    start.traceparent, began);
+        ELSE
+            RETURN NEXT start.n;
+        END IF;
     END LOOP;
 END $$;
 
+-- Returns the run's number; null: the status does not allow it.
 CREATE FUNCTION byoc.start_run(cluster uuid, new_goal text, new_trace text,
                                plan jsonb, usable boolean,
-                               token_version integer) RETURNS void
+                               token_version integer, options jsonb)
+RETURNS integer
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     new_run integer;
 BEGIN
     UPDATE byoc.clusters c
-    SET requested_goal = NULL, requested_at = NULL
+    SET requested_goal = NULL, requested_at = NULL, requested_options = NULL
     WHERE id = cluster AND c.requested_goal = new_goal;
 
     IF new_goal = 'provision' AND NOT usable THEN
@@ -129,14 +201,34 @@ BEGIN
                      'valid Read & Write token, then retry the cluster.'
         WHERE id = cluster AND c.status = 'pending';
         IF FOUND THEN
-            PERFORM byoc.emit_cluster(cluster, 'failed');
+            PERFORM byoc.emit_clusters(ARRAY[cluster]);
         END IF;
-        RETURN;
+        RETURN NULL;
     END IF;
+    IF new_goal = 'teardown'
+       AND byoc.refuse_protected(cluster, new_trace) THEN
+        RETURN NULL;
+    END IF;
+
+    IF new_goal = 'teardown' AND byoc.hurry_teardown(cluster, options) THEN
+        RETURN NULL;
+    END IF;
+
+    PERFORM byoc.emit_survey(id, survey, jsonb_build_object(
+        'code', 'busy', 'reason', 'Something else was asked of the cluster '
+        'meanwhile. Ask again when it stands still.'))
+    FROM byoc.clusters WHERE id = cluster AND survey IS NOT NULL;
 
     UPDATE byoc.clusters c
     SET run = c.run + 1, goal = new_goal, traceparent = new_trace,
         token_version = start_run.token_version, code = NULL, reason = NULL,
+        was_ready = c.was_ready AND new_goal <> 'teardown',
+        proven_version = CASE new_goal WHEN 'provision'
+                                       THEN start_run.token_version
+                                       ELSE c.proven_version END,
+        removal = CASE new_goal WHEN 'teardown' THEN c.removal || options
+                                WHEN 'provision' THEN '{}'
+                                ELSE c.removal END,
         status = CASE new_goal WHEN 'provision' THEN 'provisioning'
                                WHEN 'teardown' THEN 'deleting'
                                ELSE c.status END
@@ -149,17 +241,116 @@ BEGIN
                AND start_run.token_version > c.token_version END
     RETURNING c.run INTO new_run;
     IF NOT FOUND THEN
-        RETURN;
+        RETURN NULL;
     END IF;
     IF new_goal <> 'refresh' THEN
-        PERFORM byoc.emit_cluster(cluster, CASE new_goal
-            WHEN 'provision' THEN 'provisioning' ELSE 'deleting' END);
+        PERFORM byoc.emit_clusters(ARRAY[cluster]);
+    END IF;
+
+    -- What never had a run has nothing at Hetzner: it takes no token to end it.
+    IF new_goal = 'teardown' AND new_run = 1 THEN
+        PERFORM byoc.finish_clusters(ARRAY[cluster]);
+        RETURN new_run;
     END IF;
 
     INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
     SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
     FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[]);
     PERFORM byoc.queue_phases(ARRAY[cluster]);
+    RETURN new_run;
+END $$;
+
+-- Lists what a teardown would take away. A list is only true of a cluster that
+-- stands still; what never had a run has nothing. Each job is answered once,
+-- unless another run takes the survey's place.
+CREATE FUNCTION byoc.start_survey(cluster uuid, plan jsonb, usable boolean,
+                                  survey jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    c byoc.clusters;
+BEGIN
+    UPDATE byoc.clusters
+    SET requested_goal = NULL, requested_at = NULL, requested_options = NULL
+    WHERE id = cluster AND requested_options ->> 'dry_run' = 'true';
+    INSERT INTO byoc.answered_jobs (cluster_id, job_id)
+    VALUES (cluster, (survey ->> 'job_id')::uuid) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT status, active, run INTO c.status, c.active, c.run
+    FROM byoc.clusters WHERE id = cluster;
+    IF c.run = 0 OR c.status = 'deleted' AND NOT c.active THEN
+        PERFORM byoc.emit_survey(cluster, survey, jsonb_build_object(
+            'goes', '[]'::jsonb, 'stays', '[]'::jsonb,
+            'price_month', '0.0000'));
+    ELSIF c.active OR c.status = 'pending' THEN
+        PERFORM byoc.emit_survey(cluster, survey, jsonb_build_object(
+            'code', 'busy', 'reason', 'The cluster is being worked on, so that '
+            'no list of it would be true. Ask again when it stands still.'));
+    ELSIF NOT usable THEN
+        PERFORM byoc.emit_survey(cluster, survey, jsonb_build_object(
+            'code', 'credential_not_ready', 'reason', 'The credential of this '
+            'cluster is not ready. Store a valid Read & Write token, then ask '
+            'again.'));
+    ELSE
+        UPDATE byoc.clusters
+        SET run = run + 1, goal = 'survey',
+            survey = start_survey.survey || jsonb_build_object('goal', goal)
+        WHERE id = cluster;
+        INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
+        SELECT cluster, c.run + 1, p.phase, p.index, p.needs, 'blocked'
+        FROM jsonb_to_recordset(plan)
+             p(phase text, index integer, needs text[]);
+        PERFORM byoc.queue_phases(ARRAY[cluster]);
+    END IF;
+END $$;
+
+-- The answer to a survey, and its end: the cluster is what it was before.
+CREATE FUNCTION byoc.emit_survey(cluster uuid, survey jsonb, answer jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH c AS (
+        UPDATE byoc.clusters
+        SET sequence = sequence + 1, survey = NULL,
+            goal = CASE goal WHEN 'survey' THEN emit_survey.survey ->> 'goal'
+                             ELSE goal END
+        WHERE id = cluster
+        RETURNING id, name, status, run, location, type, sequence, traceparent
+    )
+    INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
+    SELECT c.id, c.sequence, 'deletion_planned', jsonb_build_object(
+               'cluster_id', c.id, 'name', c.name, 'status', c.status,
+               'run', c.run, 'location', c.location, 'type', c.type,
+               'job_id', survey ->> 'job_id') || answer,
+           c.traceparent
+    FROM c;
+END $$;
+
+-- A teardown that is asked for once more, while it is under way, takes over
+-- what it is told now, and looks at once at what it waits for. False: there is
+-- none.
+CREATE FUNCTION byoc.hurry_teardown(cluster uuid, options jsonb)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    hurried byoc.phases[];
+BEGIN
+    UPDATE byoc.clusters SET removal = removal || options
+    WHERE id = cluster AND status = 'deleting';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    WITH h AS (
+        UPDATE byoc.phases p
+        SET job_id = gen_random_uuid(), due_at = clock_timestamp(),
+            wait_queue = NULL, failures = 0, outages = 0
+        FROM byoc.clusters c
+        WHERE c.id = cluster AND p.cluster_id = c.id AND p.run = c.run
+          AND p.status = 'queued' AND p.code IS NOT NULL
+        RETURNING p
+    )
+    SELECT array_agg(p) INTO hurried FROM h;
+    PERFORM byoc.publish_phases(hurried) WHERE hurried IS NOT NULL;
+    RETURN true;
 END $$;
 
 -- Queues every blocked phase of the clusters' current runs that has all it
@@ -169,17 +360,19 @@ LANGUAGE plpgsql AS $$
 DECLARE
     phases byoc.phases[];
 BEGIN
-    WITH queued AS (
+    WITH open AS (
+        SELECT p.cluster_id, p.run, array_agg(p.phase) AS names
+        FROM byoc.clusters c
+        JOIN byoc.phases p ON p.cluster_id = c.id AND p.run = c.run
+        WHERE c.id = ANY (ids) AND c.active AND p.status <> 'done'
+        GROUP BY 1, 2
+    ), queued AS (
         UPDATE byoc.phases p
         SET status = 'queued', job_id = gen_random_uuid(),
             due_at = clock_timestamp(), wait_queue = NULL
-        FROM byoc.clusters c
-        WHERE c.id = ANY (ids) AND c.active
-          AND p.cluster_id = c.id AND p.run = c.run AND p.status = 'blocked'
-          AND NOT EXISTS (
-              SELECT FROM byoc.phases q
-              WHERE q.cluster_id = p.cluster_id AND q.run = p.run
-                AND q.phase = ANY (p.needs) AND q.status <> 'done')
+        FROM open
+        WHERE p.cluster_id = open.cluster_id AND p.run = open.run
+          AND p.status = 'blocked' AND NOT p.needs && open.names
         RETURNING p
     )
     SELECT array_agg(p) INTO phases FROM queued;
@@ -187,6 +380,9 @@ BEGIN
 END $$;
 
 -- ---- Events ----
+
+-- An event takes the next sequence number of its subject, under the lock on the
+-- subject's row: numbers have no gaps, and appear in order.
 
 -- Records what happened to phases, in their order. A leased one has started.
 CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
@@ -205,33 +401,76 @@ BEGIN
            CASE p.status WHEN 'leased' THEN 'phase.started'
                          WHEN 'done' THEN 'phase.done'
                          ELSE 'phase.failed' END,
-           jsonb_strip_nulls(jsonb_build_object(
-               'cluster_id', c.id, 'run', p.run, 'phase', p.phase,
-               'index', p.index, 'code', p.code, 'reason', p.reason)),
-           c.traceparent
-    FROM numbered c, unnest(c.phases) WITH ORDINALITY p;
+           jsonb_strip_nulls(to_jsonb(data)), c.traceparent
+    FROM numbered c, unnest(c.phases) WITH ORDINALITY p,
+    LATERAL (SELECT p.cluster_id, p.run, p.phase, p.index, p.code,
+                    p.reason) data;
 END $$;
 
-CREATE FUNCTION byoc.emit_cluster(cluster uuid, event text) RETURNS void
-LANGUAGE sql AS $$
-    INSERT INTO byoc.events (cluster_id, name, data)
-    SELECT c.id, event, jsonb_strip_nulls(jsonb_build_object(
-        'cluster_id', c.id, 'name', c.name, 'status', c.status, 'run', c.run,
-        'location', c.location, 'type', c.type,
-        'code', c.code, 'reason', c.reason,
-        'endpoint', 'https://' || host(lb.public_address) || ':6443'))
-    FROM byoc.clusters c
-    LEFT JOIN byoc.resources lb
-           ON event = 'running' AND lb.cluster_id = c.id
+-- What became of all that a teardown has met with: for events and operators.
+CREATE FUNCTION byoc.receipt(cluster uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_strip_nulls(jsonb_build_object(
+            'deleted', coalesce(jsonb_agg(e.line ORDER BY r.at, r.hetzner_id)
+                                FILTER (WHERE r.fate = 'deleted'), '[]'),
+            'gone', coalesce(jsonb_agg(e.line ORDER BY r.at, r.hetzner_id)
+                             FILTER (WHERE r.fate = 'gone'), '[]'),
+            'kept', coalesce(jsonb_agg(e.line ORDER BY r.at, r.hetzner_id)
+                             FILTER (WHERE r.fate = 'kept'), '[]'),
+            'swept_at', (
+                SELECT to_char(c.swept_at AT TIME ZONE 'UTC',
+                               'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+                FROM byoc.clusters c WHERE c.id = cluster)))
+        FROM byoc.receipts r, LATERAL (SELECT jsonb_build_object(
+            'kind', r.kind, 'hetzner_id', r.hetzner_id, 'name', r.name,
+            'why', r.why,
+            'at', to_char(r.at AT TIME ZONE 'UTC',
+                          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) AS line) e
+        WHERE r.cluster_id = cluster);
+END $$;
+
+-- Tells of the status that clusters have now, or of what else has happened.
+CREATE FUNCTION byoc.emit_clusters(ids uuid[], told text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    WITH c AS (
+        UPDATE byoc.clusters SET sequence = sequence + 1 WHERE id = ANY (ids)
+        RETURNING id, name, status, run, location, type, code, reason,
+                  sequence, traceparent
+    )
+    INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
+    SELECT c.id, c.sequence, coalesce(told, c.status), jsonb_strip_nulls(jsonb_build_object(
+               'cluster_id', c.id, 'name', c.name, 'status', c.status,
+               'run', c.run, 'location', c.location, 'type', c.type,
+               'code', c.code, 'reason', c.reason,
+               'endpoint', 'https://' || host(lb.public_address) || ':6443',
+               'egress_address', host(ip.public_address),
+               'receipt', CASE WHEN c.status = 'deleted' OR told = 'stalled'
+                               THEN byoc.receipt(c.id) END)),
+           c.traceparent
+    FROM c LEFT JOIN byoc.resources lb
+           ON c.status = 'running' AND lb.cluster_id = c.id
           AND lb.phase = 'load_balancer'
-    WHERE c.id = cluster;
-$$;
+           LEFT JOIN byoc.resources ip
+           ON c.status = 'running' AND ip.cluster_id = c.id
+          AND ip.phase = 'gateway_address';
+END $$;
 
 CREATE FUNCTION byoc.emit_credential(credential uuid) RETURNS void
-LANGUAGE sql AS $$
-    INSERT INTO byoc.events (credential_id, name, data)
-    SELECT c.id, c.status, jsonb_strip_nulls(jsonb_build_object(
-        'credential_id', c.id, 'name', c.name, 'status', c.status,
-        'code', c.code, 'reason', c.reason))
-    FROM byoc.credentials c WHERE c.id = credential;
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    WITH c AS (
+        UPDATE byoc.credentials SET sequence = sequence + 1
+        WHERE id = credential
+        RETURNING id, name, status, code, reason, sequence, traceparent
+    )
+    INSERT INTO byoc.events (credential_id, sequence, name, data, traceparent)
+    SELECT c.id, c.sequence, c.status, jsonb_strip_nulls(jsonb_build_object(
+               'credential_id', c.id, 'name', c.name, 'status', c.status,
+               'code', c.code, 'reason', c.reason)),
+           c.traceparent
+    FROM c;
+END $$;

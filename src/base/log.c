@@ -7,6 +7,7 @@
 #include <byoc/clock.h>
 #include <byoc/json.h>
 #include <byoc/memory.h>
+#include <byoc/utf8.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,17 @@ static void write_line(const char *line, size_t size)
 	}
 }
 
+/* What came from outside need not be UTF-8, which JSON is. */
+static void add_mended(
+	struct json_object *line, const char *key, const char *text)
+{
+	char *mended = memory_copy_text(text);
+
+	utf8_mend(mended);
+	json_add_text(line, key, mended);
+	free(mended);
+}
+
 static char *json_line(
 	const char *at, enum log_level level, const char *event, va_list fields)
 {
@@ -67,11 +79,40 @@ static char *json_line(
 		if (field.is_number)
 			json_add_i64(line, field.key, field.number);
 		else if (field.text)
-			json_add_text(line, field.key, field.text);
+			add_mended(line, field.key, field.text);
 	}
 	char *text = memory_copy_text(json_write(line));
 	json_free(line);
 	return text;
+}
+
+/* Control characters would act on a terminal: they are blanks. In place. */
+static void make_readable(char *text)
+{
+	utf8_mend(text);
+	for (size_t left = strlen(text), size; left;
+		text += size, left -= size) {
+		size = utf8_size(text, left);
+		if (utf8_is_control(text))
+			memset(text, ' ', size);
+	}
+}
+
+/* In quotes where it is not one word, so that no text looks like a field. */
+static void write_text(FILE *line, const char *text)
+{
+	char *readable = memory_copy_text(text);
+
+	make_readable(readable);
+	if (!strpbrk(readable, " \"\\")) {
+		fputs(readable, line);
+	} else {
+		fputc('"', line);
+		for (const char *c = readable; *c; c++)
+			fprintf(line, strchr("\"\\", *c) ? "\\%c" : "%c", *c);
+		fputc('"', line);
+	}
+	free(readable);
 }
 
 /* 12:00:01.250 info  phase.done cluster=... took_ms=812 */
@@ -93,16 +134,13 @@ static char *plain_line(
 		if (field.is_number)
 			fprintf(line, " %s=%lld", field.key,
 				(long long)field.number);
-		else if (field.text && strchr(field.text, ' '))
-			fprintf(line, " %s=\"%s\"", field.key, field.text);
-		else if (field.text)
-			fprintf(line, " %s=%s", field.key, field.text);
+		if (field.is_number || !field.text)
+			continue;
+		fprintf(line, " %s=", field.key);
+		write_text(line, field.text);
 	}
 	if (fclose(line))
 		abort();
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ')
-			*c = ' ';
 	return text;
 }
 

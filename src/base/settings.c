@@ -35,8 +35,10 @@ struct setting {
 
 static const char *const level_words[] = {"error", "warn", "info", "debug"};
 static const char *const format_words[] = {"json", "text"};
+static const char *const no_yes[] = {"no", "yes"};
 static const struct words log_levels = {"log level", level_words, 4};
 static const struct words log_formats = {"log format", format_words, 2};
+static const struct words insecure = {"insecure transport", no_yes, 2};
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -47,6 +49,9 @@ static const struct setting table[] = {
 		SETTING_SECRET, AT(amqp_url), NEED_BROKER, 0, 0, NULL},
 	{"BYOC_AMQP_CA_FILE", "certificates trusted for amqps (PEM)",
 		"the system's", SETTING_TEXT, AT(amqp_ca_file), 0, 0, 0, NULL},
+	{"BYOC_INSECURE_TRANSPORT",
+		"yes or no: go without TLS to another machine, too", "no",
+		SETTING_WORD, AT(insecure_transport), 0, 0, 0, &insecure},
 	{"BYOC_KEY_DIR", "folder of key files, made by `byoc keygen`", NULL,
 		SETTING_TEXT, AT(key_dir), NEED_KEYS, 0, 0, NULL},
 	{"BYOC_HCLOUD_ENDPOINT",
@@ -56,6 +61,10 @@ static const struct setting table[] = {
 	{"BYOC_HCLOUD_CA_FILE", "certificates trusted for the API (PEM)",
 		"the system's", SETTING_TEXT, AT(hcloud_ca_file), 0, 0, 0,
 		NULL},
+	{"BYOC_WORKER_SOURCES",
+		"networks that workers come from, by comma: clusters whose API "
+		"is not open to everybody let them in",
+		"none", SETTING_TEXT, AT(worker_sources), 0, 0, 0, NULL},
 	{"BYOC_MAX_IN_FLIGHT", "prefetch = jobs in the air in one process",
 		"256", SETTING_NUMBER, AT(max_in_flight), 0, 1, 4096, NULL},
 	{"BYOC_HTTP_LISTEN", "address of /metrics, /healthz and /readyz",
@@ -263,7 +272,7 @@ void settings_clear(struct settings *settings)
 void settings_print(FILE *out)
 {
 	for (size_t i = 0; i < COUNT(table); i++)
-		fprintf(out, "  %-22s %s (%s)\n", table[i].name,
+		fprintf(out, "  %-23s %s (%s)\n", table[i].name,
 			table[i].meaning,
 			table[i].standard ? table[i].standard : "required");
 }

@@ -1,7 +1,6 @@
 /* What is UTF-8 and what is not. */
 #include <byoc/utf8.h>
 
-#include <stdbool.h>
 #include <string.h>
 
 /* Which bytes may follow this one directly. */
@@ -28,6 +27,13 @@ size_t utf8_size(const char *text, size_t left)
 		if ((c[i] & 0xc0) != 0x80)
 			return 0;
 	return size;
+}
+
+bool utf8_is_control(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	return *c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
 }
 
 void utf8_mend(char *text)

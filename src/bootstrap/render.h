@@ -13,7 +13,7 @@
 #include <byoc/err.h>
 #include <byoc/secret.h>
 
-enum { VALUES_MAX = 48 };
+enum { VALUES_MAX = 64 };
 
 struct value {
 	const char *name;

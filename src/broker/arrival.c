@@ -60,14 +60,12 @@ static void keep_short(char out[256], amqp_bytes_t text)
 }
 
 static bool begin_message(struct connection *connection, enum arrival_kind kind,
-	uint64_t tag, bool redelivered, amqp_bytes_t exchange,
-	amqp_bytes_t routing_key)
+	uint64_t tag, amqp_bytes_t exchange, amqp_bytes_t routing_key)
 {
 	struct incoming *incoming = &connection->incoming;
 
 	incoming->kind = kind;
 	incoming->tag = tag;
-	incoming->redelivered = redelivered;
 	incoming->filled = 0;
 	keep_short(incoming->exchange, exchange);
 	keep_short(incoming->routing_key, routing_key);
@@ -84,13 +82,13 @@ static bool take_message_method(
 	switch (method->id) {
 	case AMQP_BASIC_DELIVER_METHOD:
 		return begin_message(connection, ARRIVAL_DELIVERED,
-			delivered->delivery_tag, delivered->redelivered,
-			delivered->exchange, delivered->routing_key);
+			delivered->delivery_tag, delivered->exchange,
+			delivered->routing_key);
 	case AMQP_BASIC_GET_OK_METHOD:
 		return begin_message(connection, ARRIVAL_GOT, got->delivery_tag,
-			got->redelivered, got->exchange, got->routing_key);
+			got->exchange, got->routing_key);
 	case AMQP_BASIC_RETURN_METHOD:
-		return begin_message(connection, ARRIVAL_RETURNED, 0, false,
+		return begin_message(connection, ARRIVAL_RETURNED, 0,
 			returned->exchange, returned->routing_key);
 	default:
 		return false;
@@ -102,6 +100,7 @@ static bool take_method(struct connection *connection,
 {
 	const amqp_basic_ack_t *ack = method->decoded;
 	const amqp_basic_nack_t *nack = method->decoded;
+	const amqp_queue_declare_ok_t *counted = method->decoded;
 	const amqp_channel_close_t *closed = method->decoded;
 
 	if (connection->incoming.kind != ARRIVAL_NONE)
@@ -110,12 +109,18 @@ static bool take_method(struct connection *connection,
 		return true;
 	switch (method->id) {
 	case AMQP_BASIC_ACK_METHOD:
-		*arrival = (struct arrival){
-			ARRIVAL_ACKED, ack->delivery_tag, ack->multiple, NULL};
+		*arrival = (struct arrival){.kind = ARRIVAL_ACKED,
+			.tag = ack->delivery_tag,
+			.multiple = ack->multiple};
 		return true;
 	case AMQP_BASIC_NACK_METHOD:
-		*arrival = (struct arrival){ARRIVAL_NACKED, nack->delivery_tag,
-			nack->multiple, NULL};
+		*arrival = (struct arrival){.kind = ARRIVAL_NACKED,
+			.tag = nack->delivery_tag,
+			.multiple = nack->multiple};
+		return true;
+	case AMQP_QUEUE_DECLARE_OK_METHOD:
+		*arrival = (struct arrival){.kind = ARRIVAL_COUNTED,
+			.messages = counted->message_count};
 		return true;
 	case AMQP_BASIC_GET_EMPTY_METHOD:
 		arrival->kind = ARRIVAL_EMPTY;
@@ -139,8 +144,9 @@ static void finish_message(
 
 	if (incoming->filled < incoming->letter->delivery.size)
 		return;
-	*arrival = (struct arrival){
-		incoming->kind, incoming->tag, false, incoming->letter};
+	*arrival = (struct arrival){.kind = incoming->kind,
+		.tag = incoming->tag,
+		.letter = incoming->letter};
 	incoming->kind = ARRIVAL_NONE;
 	incoming->letter = NULL;
 }

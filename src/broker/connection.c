@@ -4,9 +4,10 @@
  * on, and no error names more of it than host, port, user and vhost.
  */
 #include "connection.h"
+#include <byoc/clock.h>
 #include <byoc/memory.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -18,10 +19,10 @@
 
 #define HEARTBEAT_S 30
 #define FRAME_SIZE 131072
-
-static const struct timeval connect_time = {.tv_sec = 5};
-static const struct timeval answer_time = {.tv_sec = 10};
-static const struct timeval farewell_time = {.tv_sec = 2};
+#define SEND_BUFFER (256 * 1024)
+#define CONNECT_MS 5000
+#define ANSWER_MS 10000
+#define FAREWELL_MS 2000
 
 static bool parse_url(
 	struct secret *url, struct amqp_connection_info *info, struct err *err)
@@ -115,10 +116,56 @@ static void limit_silence(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
+/* So that the room for what has not left yet does not change by itself. */
+static void limit_buffer(int fd)
+{
+	int size = SEND_BUFFER;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+int connection_load(const struct connection *connection)
+{
+	uint32_t memory[SK_MEMINFO_VARS];
+	socklen_t size = sizeof(memory);
+
+	/* A kernel that does not tell: as if all had left. */
+	if (getsockopt(amqp_get_sockfd(connection->state), SOL_SOCKET,
+		    SO_MEMINFO, memory, &size) != 0 ||
+		memory[SK_MEMINFO_SNDBUF] == 0)
+		return 0;
+	return (int)(memory[SK_MEMINFO_WMEM_QUEUED] * UINT64_C(100) /
+		     memory[SK_MEMINFO_SNDBUF]);
+}
+
+static struct timeval time_left(int64_t until_ms, int most_ms)
+{
+	int64_t left_ms = until_ms ? until_ms - clock_now_ms() : most_ms;
+
+	if (left_ms > most_ms)
+		left_ms = most_ms;
+	if (left_ms < 0)
+		left_ms = 0;
+	return (struct timeval){
+		.tv_sec = left_ms / 1000,
+		.tv_usec = left_ms % 1000 * 1000,
+	};
+}
+
+void connection_limit_answers(struct connection *connection)
+{
+	struct timeval answer_time =
+		time_left(connection->open_by_ms, ANSWER_MS);
+
+	amqp_set_rpc_timeout(connection->state, &answer_time);
+}
+
 static bool reach(struct connection *connection,
 	const struct amqp_connection_info *info, const char *ca_file,
 	struct err *err)
 {
+	const struct timeval connect_time =
+		time_left(connection->open_by_ms, CONNECT_MS);
 	amqp_socket_t *socket;
 
 	connection->state = amqp_new_connection();
@@ -137,6 +184,7 @@ static bool reach(struct connection *connection,
 	if (status != AMQP_STATUS_OK)
 		return unreachable(connection, info, status, err);
 	limit_silence(amqp_get_sockfd(connection->state));
+	limit_buffer(amqp_get_sockfd(connection->state));
 	return true;
 }
 
@@ -178,12 +226,14 @@ static bool log_in(struct connection *connection,
 		},
 	};
 	amqp_table_t table = {COUNT(properties), properties};
+	struct timeval answer_time =
+		time_left(connection->open_by_ms, ANSWER_MS);
 	char who[300];
 
 	snprintf(who, sizeof(who), "log in as user '%.80s' on vhost '%.80s'",
 		info->user, info->vhost);
 	amqp_set_handshake_timeout(connection->state, &answer_time);
-	amqp_set_rpc_timeout(connection->state, &answer_time);
+	connection_limit_answers(connection);
 	return connection_reply(connection,
 		amqp_login_with_properties(connection->state, info->vhost, 0,
 			FRAME_SIZE, HEARTBEAT_S, &table, AMQP_SASL_METHOD_PLAIN,
@@ -200,7 +250,7 @@ static bool open_channel(struct connection *connection, struct err *err)
 }
 
 struct connection *connection_open(const struct broker_options *options,
-	const char *purpose, struct err *err)
+	const char *purpose, int64_t open_by_ms, struct err *err)
 {
 	struct connection *connection = memory_new(sizeof(*connection));
 	struct amqp_connection_info info;
@@ -208,7 +258,8 @@ struct connection *connection_open(const struct broker_options *options,
 	char name[128];
 	bool opened = false;
 
-	connection->body_limit = DELIVERY_BODY_MAX;
+	connection->body_limit = MESSAGE_BODY_MAX;
+	connection->open_by_ms = open_by_ms;
 	secret_set(&url, options->url->bytes, options->url->size);
 	snprintf(name, sizeof(name), "%.100s %s",
 		options->name ? options->name : "byoc", purpose);
@@ -241,12 +292,19 @@ void connection_free(struct connection *connection)
 {
 	if (!connection)
 		return;
-	/* A blocked connection is not read from: no answer would come. */
-	if (connection->usable && !connection->blocked) {
-		amqp_set_rpc_timeout(connection->state, &farewell_time);
-		amqp_connection_close(connection->state, AMQP_REPLY_SUCCESS);
-	}
 	amqp_destroy_connection(connection->state);
 	letter_free(connection->incoming.letter);
 	free(connection);
+}
+
+void connection_close(struct connection *connection, int64_t until_ms)
+{
+	/* A blocked connection is not read from: no answer would come. */
+	if (connection && connection->usable && !connection->blocked) {
+		struct timeval farewell_time = time_left(until_ms, FAREWELL_MS);
+
+		amqp_set_rpc_timeout(connection->state, &farewell_time);
+		amqp_connection_close(connection->state, AMQP_REPLY_SUCCESS);
+	}
+	connection_free(connection);
 }

@@ -19,12 +19,14 @@ enum arrival_kind {
 	ARRIVAL_RETURNED,  /* a mandatory message that no queue took: letter */
 	ARRIVAL_ACKED,     /* confirm: tag, multiple */
 	ARRIVAL_NACKED,
+	ARRIVAL_COUNTED, /* a queue that we asked about: messages */
 };
 
 struct arrival {
 	enum arrival_kind kind;
 	uint64_t tag;
 	bool multiple;
+	uint32_t messages;
 	struct letter *letter; /* the taker frees */
 };
 
@@ -32,7 +34,6 @@ struct arrival {
 struct incoming {
 	enum arrival_kind kind; /* ARRIVAL_NONE: no message is coming in */
 	uint64_t tag;
-	bool redelivered;
 	char exchange[256];
 	char routing_key[256];
 	struct letter *letter; /* NULL until the header is here */
@@ -41,17 +42,28 @@ struct incoming {
 
 struct connection {
 	amqp_connection_state_t state;
-	char peer[300];    /* HOST:PORT */
-	size_t body_limit; /* longer bodies are read and thrown away */
-	bool blocked;      /* connection.blocked: an alarm at the broker */
-	bool usable;       /* open, and nothing has failed on it */
+	char peer[300];     /* HOST:PORT */
+	size_t body_limit;  /* longer bodies are read and thrown away */
+	bool blocked;       /* connection.blocked: an alarm at the broker */
+	bool usable;        /* open, and nothing has failed on it */
+	int64_t open_by_ms; /* opening it ends then, at the latest; 0: any */
 	long certificate_error;
 	struct incoming incoming;
 };
 
+/*
+ * The requests that follow are part of opening, too, and end by `open_by_ms`
+ * unless that is 0. Each by itself is answered within ten seconds.
+ */
 struct connection *connection_open(const struct broker_options *options,
-	const char *purpose, struct err *err);
-void connection_free(struct connection *connection); /* takes NULL */
+	const char *purpose, int64_t open_by_ms, struct err *err);
+/* Drops it, without waiting for anything. Takes NULL. */
+void connection_free(struct connection *connection);
+/* Takes leave before that: until then, or two seconds (0). Takes NULL. */
+void connection_close(struct connection *connection, int64_t until_ms);
+
+/* The next request has ten seconds, or what is left for opening. */
+void connection_limit_answers(struct connection *connection);
 
 /* Opens the channel again after the broker has closed it. */
 bool connection_reopen_channel(struct connection *connection, struct err *err);
@@ -62,6 +74,13 @@ bool connection_reopen_channel(struct connection *connection, struct err *err);
  */
 bool connection_next(struct connection *connection, int timeout_ms,
 	struct arrival *arrival, struct err *err);
+
+/*
+ * Bytes that have been written and have not arrived yet, with the kernel's own
+ * for keeping them, in hundredths of all that the socket holds. Writing waits
+ * at 100.
+ */
+int connection_load(const struct connection *connection);
 
 /* connection_sent(c, amqp_basic_ack(c->state, ...), err): did it go out? */
 bool connection_sent(
@@ -75,12 +94,14 @@ bool connection_agreed(
 bool connection_reply(struct connection *connection, amqp_rpc_reply_t reply,
 	const char *doing, struct err *err);
 
-/* Sends a message, without waiting for anything. */
+/* Sends a message; waits while the socket has no room for it. */
 bool connection_publish(struct connection *connection,
 	const struct message *message, struct err *err);
 
 /* Declares every exchange, queue and binding; see topology.c. */
 bool topology_declare(struct connection *connection, struct err *err);
+bool topology_declare_consumer(struct connection *connection,
+	const struct consumer *consumer, struct err *err);
 
 /* Makes the context of a TLS socket refuse all but the right broker. */
 amqp_socket_t *tls_socket_new(struct connection *connection, const char *host,

@@ -88,8 +88,10 @@ bool connection_reply(struct connection *connection, amqp_rpc_reply_t reply,
 	const amqp_connection_close_t *closed = reply.reply.decoded;
 	const amqp_channel_close_t *channel_closed = reply.reply.decoded;
 
-	if (reply.reply_type == AMQP_RESPONSE_NORMAL)
+	if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
+		connection_limit_answers(connection);
 		return true;
+	}
 	connection->usable = false;
 	if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION)
 		return lost(connection, reply.library_error, err);

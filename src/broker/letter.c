@@ -4,6 +4,7 @@
  */
 #include "connection.h"
 #include <byoc/memory.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,18 @@ static amqp_bytes_t header_text(const amqp_table_t *headers, const char *key)
 	return amqp_empty_bytes;
 }
 
+/* RabbitMQ's count of how often it was delivered before; 0 when it is new. */
+static int redeliveries(const amqp_table_t *headers)
+{
+	const amqp_field_value_t *count =
+		find_header(headers, "x-delivery-count");
+
+	if (!count || count->kind != AMQP_FIELD_KIND_I64 ||
+		count->value.i64 < 0)
+		return 0;
+	return count->value.i64 < INT_MAX ? (int)count->value.i64 : INT_MAX;
+}
+
 /* The worker's word or, when RabbitMQ moved the job, its reason: the latest. */
 static amqp_bytes_t reason_code(const amqp_table_t *headers)
 {
@@ -59,6 +72,13 @@ static amqp_bytes_t field(const amqp_basic_properties_t *properties,
 	return properties->_flags & flag ? value : amqp_empty_bytes;
 }
 
+static amqp_table_t headers_of(const amqp_basic_properties_t *properties)
+{
+	return properties->_flags & AMQP_BASIC_HEADERS_FLAG
+		       ? properties->headers
+		       : amqp_empty_table;
+}
+
 #define TEXT_COUNT 8
 
 /* Which texts of the message go where; the room they need. */
@@ -66,9 +86,7 @@ static size_t list_texts(const struct incoming *incoming,
 	const amqp_basic_properties_t *p, struct letter *letter,
 	struct copy copies[TEXT_COUNT])
 {
-	amqp_table_t headers = p->_flags & AMQP_BASIC_HEADERS_FLAG
-				       ? p->headers
-				       : amqp_empty_table;
+	amqp_table_t headers = headers_of(p);
 	size_t size = 0;
 	const struct copy list[TEXT_COUNT] = {
 		{field(p, AMQP_BASIC_MESSAGE_ID_FLAG, p->message_id),
@@ -105,6 +123,7 @@ struct letter *letter_new(const struct incoming *incoming,
 	const amqp_basic_properties_t *properties, uint64_t body_size,
 	size_t body_limit)
 {
+	amqp_table_t headers = headers_of(properties);
 	size_t kept = body_size > body_limit ? 0 : (size_t)body_size;
 	struct letter written = {0};
 	struct copy copies[TEXT_COUNT];
@@ -117,7 +136,10 @@ struct letter *letter_new(const struct incoming *incoming,
 	for (size_t i = 0; i < TEXT_COUNT; i++)
 		room = place(room, &copies[i]);
 	written.delivery.tag = incoming->tag;
-	written.delivery.redelivered = incoming->redelivered;
+	written.delivery.redeliveries = redeliveries(&headers);
+	/* Whatever is in this queue was sent to it by its name. */
+	written.delivery.suspect =
+		strcmp(incoming->routing_key, BROKER_SUSPECTS) == 0;
 	written.delivery.size = (size_t)body_size;
 	if (properties->_flags & AMQP_BASIC_TIMESTAMP_FLAG)
 		written.sent_unix = (int64_t)properties->timestamp;

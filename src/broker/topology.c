@@ -7,6 +7,9 @@
  * is at-least-once, which needs reject-publish. A wait queue holds one delay
  * only: with a time to live per message, short ones would wait behind long
  * ones.
+ *
+ * Consumers of events get their queues from here, too, for a queue with other
+ * arguments could hold up everybody: see topology_declare_consumer().
  */
 #include "connection.h"
 #include <byoc/memory.h>
@@ -24,29 +27,34 @@ static const struct exchange {
 struct queue {
 	const char *name;
 	int delay_ms;       /* messages move on after that long */
-	int delivery_limit; /* messages move on when delivered more often */
+	int delivery_limit; /* messages move on when redelivered more often */
 	const char *next_exchange; /* where they move on to; NULL: nowhere */
 	const char *next_key;
+	int keep; /* when there are more, the oldest go; 0: all are kept */
+	int keep_bytes;
 };
+
+enum { OUT_OF_REACH = 1000000 };
 
 /*
  * Every look at the dead queue counts as a delivery, and newer brokers throw
  * away after 20 unless told otherwise: hence its limit, out of reach.
  */
 static const struct queue queues[] = {
-	{BROKER_DEAD, 0, 1000000, NULL, NULL},
-	{BROKER_JOBS, 0, 20, "", BROKER_DEAD},
+	{BROKER_DEAD, 0, OUT_OF_REACH, NULL, NULL, 0, 0},
+	{BROKER_JOBS, 0, 20, "", BROKER_DEAD, 0, 0},
+	{BROKER_SUSPECTS, 0, 2, "", BROKER_DEAD, 0, 0},
 };
 
 /* The shortest delay first. */
 static const struct queue wait_queues[] = {
-	{"byoc.jobs.wait.250", 250, 0, BROKER_JOBS, BROKER_JOBS},
-	{"byoc.jobs.wait.500", 500, 0, BROKER_JOBS, BROKER_JOBS},
-	{"byoc.jobs.wait.1000", 1000, 0, BROKER_JOBS, BROKER_JOBS},
-	{"byoc.jobs.wait.2000", 2000, 0, BROKER_JOBS, BROKER_JOBS},
-	{"byoc.jobs.wait.5000", 5000, 0, BROKER_JOBS, BROKER_JOBS},
-	{"byoc.jobs.wait.15000", 15000, 0, BROKER_JOBS, BROKER_JOBS},
-	{"byoc.jobs.wait.60000", 60000, 0, BROKER_JOBS, BROKER_JOBS},
+	{"byoc.jobs.wait.250", 250, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
+	{"byoc.jobs.wait.500", 500, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
+	{"byoc.jobs.wait.1000", 1000, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
+	{"byoc.jobs.wait.2000", 2000, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
+	{"byoc.jobs.wait.5000", 5000, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
+	{"byoc.jobs.wait.15000", 15000, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
+	{"byoc.jobs.wait.60000", 60000, 0, BROKER_JOBS, BROKER_JOBS, 0, 0},
 };
 
 /*
@@ -125,6 +133,11 @@ static bool declare_queue(struct connection *connection,
 		add_text(&arguments, "x-dead-letter-strategy", "at-least-once");
 		add_text(&arguments, "x-overflow", "reject-publish");
 	}
+	if (queue->keep) {
+		add_number(&arguments, "x-max-length", queue->keep);
+		add_number(&arguments, "x-max-length-bytes", queue->keep_bytes);
+		add_text(&arguments, "x-overflow", "drop-head");
+	}
 	snprintf(doing, sizeof(doing), "declare queue '%s'", queue->name);
 	amqp_queue_declare(connection->state, CHANNEL,
 		amqp_cstring_bytes(queue->name), false, true, false, false,
@@ -132,16 +145,17 @@ static bool declare_queue(struct connection *connection,
 	return connection_agreed(connection, doing, err);
 }
 
-static bool bind_job_queue(
-	struct connection *connection, const char *key, struct err *err)
+static bool bind_queue(struct connection *connection, const char *queue,
+	const char *exchange, const char *key, struct err *err)
 {
-	amqp_queue_bind(connection->state, CHANNEL,
-		amqp_cstring_bytes(BROKER_JOBS),
-		amqp_cstring_bytes(BROKER_JOBS), amqp_cstring_bytes(key),
+	char doing[160];
+
+	snprintf(doing, sizeof(doing), "bind queue '%s' to exchange '%s'",
+		queue, exchange);
+	amqp_queue_bind(connection->state, CHANNEL, amqp_cstring_bytes(queue),
+		amqp_cstring_bytes(exchange), amqp_cstring_bytes(key),
 		amqp_empty_table);
-	return connection_agreed(connection,
-		"bind queue '" BROKER_JOBS "' to exchange '" BROKER_JOBS "'",
-		err);
+	return connection_agreed(connection, doing, err);
 }
 
 bool topology_declare(struct connection *connection, struct err *err)
@@ -153,11 +167,42 @@ bool topology_declare(struct connection *connection, struct err *err)
 		if (!declare_queue(connection, &queues[i], err))
 			return false;
 	for (size_t i = 0; i < COUNT(job_keys); i++)
-		if (!bind_job_queue(connection, job_keys[i], err))
+		if (!bind_queue(connection, BROKER_JOBS, BROKER_JOBS,
+			    job_keys[i], err))
 			return false;
 	for (size_t i = 0; i < COUNT(wait_queues); i++)
 		if (!declare_queue(connection, &wait_queues[i], err))
 			return false;
 	amqp_maybe_release_buffers(connection->state);
 	return true;
+}
+
+/*
+ * A queue that refuses would make the broker refuse the event to the worker,
+ * who would publish it again to everybody: this one forgets instead. What was
+ * forgotten is in byoc.events.
+ */
+bool topology_declare_consumer(struct connection *connection,
+	const struct consumer *consumer, struct err *err)
+{
+	char name[CONSUMER_QUEUE_SIZE];
+	const struct queue queue = {.name = name,
+		.delivery_limit = OUT_OF_REACH,
+		.keep = CONSUMER_KEEPS,
+		.keep_bytes = CONSUMER_KEEPS_BYTES};
+
+	consumer_queue(consumer->name, name);
+	if (!declare_queue(connection, &queue, err))
+		return false;
+	for (size_t i = 0; i < consumer->pattern_count; i++)
+		if (!bind_queue(connection, name, BROKER_EVENTS,
+			    consumer->patterns[i], err))
+			return false;
+	amqp_maybe_release_buffers(connection->state);
+	return true;
+}
+
+void consumer_queue(const char *consumer, char name[CONSUMER_QUEUE_SIZE])
+{
+	snprintf(name, CONSUMER_QUEUE_SIZE, "consumer.%s", consumer);
 }

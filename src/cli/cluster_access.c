@@ -1,41 +1,23 @@
 /*
  * The way into a cluster: an administrator's kubeconfig, minted when it is
- * asked for, and the SSH key for emergencies. Both go to standard output
- * without passing through stdio's buffers.
+ * asked for, and the SSH key for emergencies.
  */
 #include "commands.h"
 
+#include "secret_text.h"
 #include <byoc/clock.h>
 #include <byoc/cluster_keys.h>
 #include <byoc/json.h>
 #include <byoc/seal.h>
-#include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
-#include <unistd.h>
-
-static bool print_secret(const struct secret *secret, struct err *err)
-{
-	size_t written = 0;
-
-	fflush(stdout);
-	while (written < secret->size) {
-		ssize_t n = write(STDOUT_FILENO, secret->bytes + written,
-			secret->size - written);
-		if (n < 0 && errno != EINTR)
-			return err_set(err, ERR_REFUSED, "output",
-				"cannot write the output: %s", strerror(errno));
-		written += n > 0 ? (size_t)n : 0;
-	}
-	return true;
-}
 
 /* Opens what is sealed for a cluster; `what` is the end of its context. */
 static bool open_sealed(const struct call *call, const char *id,
 	const char *what, const char *sealed, struct secret *plain,
 	struct err *err)
 {
-	char context[80];
+	char context[SEAL_CONTEXT_SIZE];
 
 	if (!sealed)
 		return err_set(err, ERR_REFUSED, "no_keys",
@@ -45,8 +27,8 @@ static bool open_sealed(const struct call *call, const char *id,
 		keyring_load(call->settings.key_dir, true, err);
 	if (!keyring)
 		return false;
-	snprintf(context, sizeof context, "cluster:%s:%s", id, what);
-	bool ok = unseal(keyring, context, sealed, plain, err);
+	seal_context(context, "cluster", id, what);
+	bool ok = unseal_own(keyring, context, sealed, plain, err);
 	keyring_free(keyring);
 	return ok;
 }
@@ -64,12 +46,13 @@ static bool print_kubeconfig(const struct call *call, const char *id,
 	if (ok && !*access->server)
 		ok = err_set(err, ERR_REFUSED, "no_endpoint",
 			"the cluster has no load balancer yet");
-	snprintf(server, sizeof server, "https://%s:6443", access->server);
+	snprintf(server, sizeof server, "https://%s:%d", access->server,
+		API_PORT);
 	ok = ok &&
 	     kubeconfig_mint(&authorities, access->name, server,
 		     "byoc-operator", clock_unix_ms() / 1000, lifetime_s,
 		     &kubeconfig, err) &&
-	     print_secret(&kubeconfig, err);
+	     secret_print(&kubeconfig, err);
 	secret_clear(&authorities);
 	secret_clear(&kubeconfig);
 	return ok;
@@ -80,9 +63,9 @@ static int run_kubeconfig(struct call *call)
 	char id[UUID_SIZE];
 	struct cluster_access access = {0};
 	struct err err = {0};
-	bool ok = store_console_find_cluster(
+	bool ok = console_find_cluster(
 			  call->store, call->arguments[0], id, &err) &&
-		  store_console_access(call->store, id, &access, &err) &&
+		  console_access(call->store, id, &access, &err) &&
 		  print_kubeconfig(call, id, &access, &err);
 
 	cluster_access_clear(&access);
@@ -94,9 +77,10 @@ const struct command cluster_kubeconfig_command = {
 	.verb = "kubeconfig",
 	.arguments = "ID",
 	.summary = "mint an administrator's kubeconfig",
-	.details = "Its client certificate is made now and ends by itself; "
-		   "there is no other way to\ntake it back. Needs the secret "
-		   "keys in BYOC_KEY_DIR:\n\n"
+	.details = "Its client certificate is made now and ends by itself. To "
+		   "take all of a cluster\nback before, delete its "
+		   "ClusterRoleBinding mengi:admins. Needs the secret keys in\n"
+		   "BYOC_KEY_DIR:\n\n"
 		   "  (umask 077; byoc cluster kubeconfig demo > kubeconfig)\n"
 		   "  kubectl --kubeconfig kubeconfig get nodes",
 	.takes = BIT(OPTION_LIFETIME),
@@ -155,15 +139,15 @@ static int run_ssh_key(struct call *call)
 	struct secret key = {0};
 	struct json_object *cluster = NULL;
 	struct err err = {0};
-	bool ok = store_console_find_cluster(
+	bool ok = console_find_cluster(
 			  call->store, call->arguments[0], id, &err) &&
-		  store_console_access(call->store, id, &access, &err) &&
+		  console_access(call->store, id, &access, &err) &&
 		  open_sealed(call, id, "ssh_private_key",
 			  access.sealed_ssh_private_key, &key, &err);
 
 	if (ok)
-		cluster = store_console_cluster(call->store, id, &err);
-	ok = cluster && print_secret(&key, &err);
+		cluster = console_cluster(call->store, id, &err);
+	ok = cluster && secret_print(&key, &err);
 	if (ok)
 		explain_way(cluster, id, access.gateway);
 	json_free(cluster);

@@ -1,6 +1,7 @@
 /* Cluster commands that ask for something: deleting, and another attempt. */
 #include "commands.h"
 
+#include "cluster_plan.h"
 #include "table.h"
 #include "watch.h"
 #include <byoc/json.h>
@@ -18,9 +19,8 @@ static struct json_object *find_cluster(struct call *call, struct err *err)
 {
 	char id[UUID_SIZE];
 
-	return store_console_find_cluster(
-		       call->store, call->arguments[0], id, err)
-		       ? store_console_cluster(call->store, id, err)
+	return console_find_cluster(call->store, call->arguments[0], id, err)
+		       ? console_cluster(call->store, id, err)
 		       : NULL;
 }
 
@@ -41,6 +41,11 @@ static int follow(struct call *call, struct json_object *cluster,
 
 static int run_delete(struct call *call)
 {
+	const struct removal removal = {
+		.with_neighbours = call->option[OPTION_WITH_NEIGHBOURS],
+		.keep_volumes = call->option[OPTION_KEEP_VOLUMES],
+		.all_gone = call->option[OPTION_ALL_GONE],
+	};
 	struct err err = {0};
 	int64_t after = -1;
 	int status = DONE;
@@ -48,15 +53,17 @@ static int run_delete(struct call *call)
 
 	if (!cluster)
 		return fail(&err);
-	if (strcmp(member(cluster, "status"), "deleted") == 0) {
+	if (call->option[OPTION_DRY_RUN]) {
+		status = plan_deletion(call, member(cluster, "id"), &removal);
+	} else if (strcmp(member(cluster, "status"), "deleted") == 0) {
 		if (call->json)
 			json_print(cluster);
 		else
 			printf("cluster %s is deleted already\n",
 				member(cluster, "name"));
-	} else if (store_console_delete_cluster(
-			   call->store, member(cluster, "id"), &err)) {
-		after = store_console_run_begin(
+	} else if (console_delete_cluster(call->store, member(cluster, "id"),
+			   &removal, &err)) {
+		after = console_run_begin(
 			call->store, member(cluster, "id"), &err);
 		status = after < 0
 				 ? fail(&err)
@@ -75,8 +82,14 @@ const struct command cluster_delete_command = {
 	.arguments = "ID",
 	.summary = "ask for a cluster and all it has to be removed",
 	.details = "Removes everything that belongs to the cluster in the "
-		   "Hetzner project, volumes\nand their data included.",
-	.takes = BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
+		   "Hetzner project, volumes\nand their data included. What "
+		   "others put on its network stays, and the network\nwith it, "
+		   "until it is taken off; so does what is protected from "
+		   "deletion. Asked\nfor once more, it takes over the options "
+		   "and looks again at once.",
+	.takes = BIT(OPTION_WITH_NEIGHBOURS) | BIT(OPTION_KEEP_VOLUMES) |
+		 BIT(OPTION_ALL_GONE) | BIT(OPTION_DRY_RUN) |
+		 BIT(OPTION_TIMEOUT) | BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
 	.needs = NEED_DATABASE,
 	.store = true,
 	.run = run_delete,
@@ -90,9 +103,8 @@ static int run_retry(struct call *call)
 
 	if (!cluster)
 		return fail(&err);
-	if (store_console_retry_cluster(
-		    call->store, member(cluster, "id"), &err))
-		after = store_console_run_begin(
+	if (console_retry_cluster(call->store, member(cluster, "id"), &err))
+		after = console_run_begin(
 			call->store, member(cluster, "id"), &err);
 	int status = after < 0 ? fail(&err)
 			       : follow(call, cluster,

@@ -7,29 +7,26 @@
 #include <byoc/json.h>
 #include <string.h>
 
-enum { SOURCES_SIZE = SSH_FROM_MAX * (NETWORK_SIZE + 1) + 2 };
+enum { SOURCES_SIZE = REPEAT_MAX * (NETWORK_SIZE + 1) + 2 };
 
-static bool none_among_others(const struct call *call)
+static bool none_among_others(const struct repeated *networks)
 {
-	for (size_t i = 0; i < call->ssh_from_count; i++)
-		if (strcmp(call->ssh_from[i], "none") == 0)
-			return call->ssh_from_count > 1;
+	for (size_t i = 0; i < networks->count; i++)
+		if (strcmp(networks->values[i], "none") == 0)
+			return networks->count > 1;
 	return false;
 }
 
 /* As PostgreSQL writes arrays; the networks are checked already. */
-static void write_sources(const struct call *call, char out[SOURCES_SIZE])
+static void write_sources(
+	const struct repeated *networks, char out[SOURCES_SIZE])
 {
 	char network[NETWORK_SIZE];
 	char why[200];
 	size_t used = 0;
 
-	if (call->ssh_from_count == 0) {
-		strcpy(out, "{0.0.0.0/0,::/0}");
-		return;
-	}
-	for (size_t i = 0; i < call->ssh_from_count; i++)
-		if (network_read(call->ssh_from[i], network, why, sizeof why))
+	for (size_t i = 0; i < networks->count; i++)
+		if (network_read(networks->values[i], network, why, sizeof why))
 			used += (size_t)snprintf(out + used,
 				SOURCES_SIZE - used, "%c%s", used ? ',' : '{',
 				network);
@@ -43,7 +40,7 @@ static int show_created(struct call *call, const char *id)
 
 	if (call->json) {
 		struct json_object *cluster =
-			store_console_cluster(call->store, id, &err);
+			console_cluster(call->store, id, &err);
 		if (!cluster)
 			return fail(&err);
 		json_print(cluster);
@@ -63,14 +60,17 @@ static int run_create(struct call *call)
 {
 	char id[UUID_SIZE];
 	char credential[UUID_SIZE];
-	char sources[SOURCES_SIZE];
+	char ssh_sources[SOURCES_SIZE];
+	char api_sources[SOURCES_SIZE] = "{0.0.0.0/0,::/0}";
 	struct err err = {0};
 
-	if (none_among_others(call))
-		return usage(call->command,
-			"--ssh-from none: no other network beside it");
+	if (none_among_others(&call->ssh_from) ||
+		none_among_others(&call->api_from))
+		return usage(call->command, "none: no other network beside it");
 	uuid_make(id);
-	write_sources(call, sources);
+	write_sources(&call->ssh_from, ssh_sources);
+	if (call->api_from.count > 0)
+		write_sources(&call->api_from, api_sources);
 	const struct cluster_wish wish = {
 		.id = id,
 		.name = call->option[OPTION_CLUSTER_NAME],
@@ -79,11 +79,14 @@ static int run_create(struct call *call)
 		.type = call->option[OPTION_TYPE],
 		.workers = option_number(call, OPTION_WORKERS),
 		.server_type = call->option[OPTION_SERVER_TYPE],
-		.ssh_sources = sources,
+		.ssh_sources = ssh_sources,
+		.api_sources = api_sources,
+		.ingress = call->option[OPTION_INGRESS],
+		.pod_security = call->option[OPTION_POD_SECURITY],
 	};
-	if (!store_console_find_credential(call->store,
+	if (!console_find_credential(call->store,
 		    call->option[OPTION_CREDENTIAL], credential, &err) ||
-		!store_console_create_cluster(call->store, &wish, &err))
+		!console_create_cluster(call->store, &wish, &err))
 		return fail(&err);
 	return show_created(call, id);
 }
@@ -100,7 +103,8 @@ const struct command cluster_create_command = {
 	.takes = BIT(OPTION_CLUSTER_NAME) | BIT(OPTION_CREDENTIAL) |
 		 BIT(OPTION_LOCATION) | BIT(OPTION_TYPE) | BIT(OPTION_WORKERS) |
 		 BIT(OPTION_SERVER_TYPE) | BIT(OPTION_SSH_FROM) |
-		 BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
+		 BIT(OPTION_API_FROM) | BIT(OPTION_POD_SECURITY) |
+		 BIT(OPTION_INGRESS) | BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
 	.requires = BIT(OPTION_CLUSTER_NAME) | BIT(OPTION_CREDENTIAL) |
 		    BIT(OPTION_LOCATION) | BIT(OPTION_TYPE),
 	.needs = NEED_DATABASE,

@@ -25,16 +25,22 @@ static const struct column show_columns[] = {
 	{"Code", "code", FORM_PLAIN},
 	{"Reason", "reason", FORM_PLAIN},
 	{"Endpoint", "endpoint", FORM_PLAIN},
+	{"Goes out as", "egress_address", FORM_PLAIN},
+	{"Protected", "protected", FORM_PLAIN},
 	{"Credential", "credential_id", FORM_PLAIN},
 	{"Location", "location", FORM_PLAIN},
 	{"Type", "type", FORM_PLAIN},
 	{"Workers", "workers", FORM_PLAIN},
 	{"Server type", "server_type", FORM_PLAIN},
+	{"API from", "api_sources", FORM_PLAIN},
 	{"SSH from", "ssh_sources", FORM_PLAIN},
+	{"Ingress", "ingress", FORM_PLAIN},
+	{"Pod security", "pod_security", FORM_PLAIN},
 	{"Goal", "goal", FORM_PLAIN},
 	{"Run", "run", FORM_PLAIN},
 	{"Created", "created_at", FORM_MOMENT},
 	{"Changed", "changed_at", FORM_MOMENT},
+	{"Swept", "swept_at", FORM_MOMENT},
 };
 
 static const struct column phase_columns[] = {
@@ -55,10 +61,19 @@ static const struct column resource_columns[] = {
 	{"PRIVATE", "private_address", FORM_PLAIN},
 };
 
+static const struct column receipt_columns[] = {
+	{"RECEIPT", "fate", FORM_PLAIN},
+	{"KIND", "kind", FORM_PLAIN},
+	{"HETZNER ID", "id", FORM_PLAIN},
+	{"NAME", "name", FORM_PLAIN},
+	{"AT", "at", FORM_MOMENT},
+	{"WHY", "why", FORM_PLAIN},
+};
+
 static int run_list(struct call *call)
 {
 	struct err err = {0};
-	struct json_object *list = store_console_clusters(
+	struct json_object *list = console_clusters(
 		call->store, call->option[OPTION_DELETED], &err);
 
 	return list ? print_list(call->json, list, list_columns,
@@ -94,11 +109,9 @@ static int run_show(struct call *call)
 	char id[UUID_SIZE];
 	struct err err = {0};
 
-	if (!store_console_find_cluster(
-		    call->store, call->arguments[0], id, &err))
+	if (!console_find_cluster(call->store, call->arguments[0], id, &err))
 		return fail(&err);
-	struct json_object *cluster =
-		store_console_cluster(call->store, id, &err);
+	struct json_object *cluster = console_cluster(call->store, id, &err);
 	if (!cluster)
 		return fail(&err);
 	if (call->json) {
@@ -109,6 +122,8 @@ static int run_show(struct call *call)
 			cluster, "phases", phase_columns, COUNT(phase_columns));
 		print_part(cluster, "resources", resource_columns,
 			COUNT(resource_columns));
+		print_part(cluster, "receipt", receipt_columns,
+			COUNT(receipt_columns));
 	}
 	json_free(cluster);
 	return DONE;
@@ -119,6 +134,9 @@ const struct command cluster_show_command = {
 	.verb = "show",
 	.arguments = "ID",
 	.summary = "one cluster, its phases and its resources at Hetzner",
+	.details = "Of a deletion: what went and what was kept, and why. "
+		   "Swept: when everything had\nbeen looked through for the "
+		   "last time, and nothing of the cluster was left.",
 	.takes = BIT(OPTION_OUTPUT),
 	.needs = NEED_DATABASE,
 	.store = true,
@@ -131,9 +149,8 @@ static int run_watch(struct call *call)
 	struct err err = {0};
 	int64_t after = -1;
 
-	if (store_console_find_cluster(
-		    call->store, call->arguments[0], id, &err))
-		after = store_console_run_begin(call->store, id, &err);
+	if (console_find_cluster(call->store, call->arguments[0], id, &err))
+		after = console_run_begin(call->store, id, &err);
 	return after >= 0 ? watch_cluster(call, id, after) : fail(&err);
 }
 

@@ -6,11 +6,12 @@
  */
 #pragma once
 
+#include <byoc/console.h>
 #include <byoc/err.h>
 #include <byoc/settings.h>
-#include <byoc/store_console.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Results of a command, and exit statuses of the program. */
@@ -28,6 +29,9 @@ enum option_id {
 	OPTION_WORKERS,
 	OPTION_SERVER_TYPE,
 	OPTION_SSH_FROM,
+	OPTION_API_FROM,
+	OPTION_POD_SECURITY,
+	OPTION_INGRESS,
 	OPTION_LIFETIME,
 	OPTION_DELETED,
 	OPTION_ALL,
@@ -35,13 +39,31 @@ enum option_id {
 	OPTION_WAIT,
 	OPTION_TIMEOUT,
 	OPTION_REMOVE,
+	OPTION_KEEP_EVENTS,
+	OPTION_CONSUMER,
+	OPTION_BIND,
+	OPTION_MOST_CLUSTERS,
+	OPTION_MOST_JOBS,
+	OPTION_ANY_PROJECT,
+	OPTION_SVG,
+	OPTION_WITH_NEIGHBOURS,
+	OPTION_KEEP_VOLUMES,
+	OPTION_ALL_GONE,
+	OPTION_DRY_RUN,
+	OPTION_RECIPIENT,
 	OPTION_COUNT,
 };
 
 /* An option as a bit of `takes` and `requires`. */
-#define BIT(option) (1u << (option))
+#define BIT(option) (UINT64_C(1) << (option))
 
-enum { SSH_FROM_MAX = 10 };
+/* How often an option that may be repeated may be. */
+enum { REPEAT_MAX = 10 };
+
+struct repeated {
+	const char *values[REPEAT_MAX];
+	size_t count;
+};
 
 struct command;
 
@@ -49,13 +71,12 @@ struct command;
 struct call {
 	const struct command *command;
 	const char *option[OPTION_COUNT]; /* NULL: not given; flags: "" */
-	const char *ssh_from[SSH_FROM_MAX];
-	size_t ssh_from_count;
+	struct repeated ssh_from, api_from, bind;
 	bool json;
 	char **arguments;
 	int argument_count;
 	struct settings settings;
-	struct store_console *store; /* NULL unless the command asks for it */
+	struct console *store; /* NULL unless the command asks for it */
 };
 
 struct command {
@@ -64,8 +85,8 @@ struct command {
 	const char *arguments; /* "ID", "ID..."; NULL: none */
 	const char *summary;
 	const char *details; /* more for its own help; NULL: nothing */
-	unsigned takes;      /* options besides --help */
-	unsigned requires;   /* options that must be there */
+	uint64_t takes;      /* options besides --help */
+	uint64_t requires;   /* options that must be there */
 	unsigned needs;      /* enum settings_need */
 	bool store;          /* opens the database's console */
 	int (*run)(struct call *call);

@@ -15,15 +15,23 @@ extern const struct command credential_show_command;
 extern const struct command credential_list_command;
 extern const struct command credential_delete_command;
 extern const struct command credential_reseal_command;
+extern const struct command credential_limits_command;
+extern const struct command credential_recipient_command;
 
 extern const struct command cluster_create_command;
 extern const struct command cluster_list_command;
 extern const struct command cluster_show_command;
 extern const struct command cluster_watch_command;
+extern const struct command cluster_timeline_command;
 extern const struct command cluster_delete_command;
 extern const struct command cluster_retry_command;
+extern const struct command cluster_protect_command;
+extern const struct command cluster_unprotect_command;
 extern const struct command cluster_kubeconfig_command;
 extern const struct command cluster_ssh_key_command;
+
+extern const struct command kubeconfig_keygen_command;
+extern const struct command kubeconfig_open_command;
 
 extern const struct command dead_list_command;
 extern const struct command dead_show_command;

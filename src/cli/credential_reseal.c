@@ -14,7 +14,7 @@
 enum { BATCH = 100 };
 
 struct reseal {
-	struct store_console *store;
+	struct console *store;
 	struct keyring *keyring;
 	size_t tokens, cluster_secrets; /* moved */
 	size_t changed;                 /* in this pass, by somebody else */
@@ -22,9 +22,11 @@ struct reseal {
 	struct err why;                 /* of the first of these */
 };
 
-/* What a value was sealed for, with the record's id in the middle. */
+/* What a value was sealed for. Tokens come from outside, in boxes; a box where
+ * a cluster's secret belongs was put there by somebody, and would be taken for
+ * a worker's once it was sealed anew: it does not open. */
 static const struct {
-	const char *before, *after;
+	const char *record, *what;
 } contexts[] = {
 	[SEALED_TOKEN] = {"credential", "token"},
 	[SEALED_SSH_PRIVATE_KEY] = {"cluster", "ssh_private_key"},
@@ -37,15 +39,21 @@ _Static_assert(COUNT(contexts) == SEALED_PLACE_COUNT, "know every context");
 static void reseal_value(struct reseal *reseal, enum sealed_place place,
 	struct sealed_value *value)
 {
-	char context[80];
+	const struct keyring *keyring = reseal->keyring;
+	char context[SEAL_CONTEXT_SIZE];
 	struct secret plain = {0};
 	struct err err = {0};
 
-	snprintf(context, sizeof context, "%s:%.*s:%s", contexts[place].before,
-		UUID_SIZE - 1, value->id, contexts[place].after);
-	if (unseal(reseal->keyring, context, value->sealed, &plain, &err))
-		seal(reseal->keyring, context, plain.bytes, plain.size,
+	seal_context(context, contexts[place].record, value->id,
+		contexts[place].what);
+	if (place != SEALED_TOKEN) {
+		if (unseal_own(keyring, context, value->sealed, &plain, &err))
+			seal_own(keyring, context, &plain, &value->resealed,
+				&err);
+	} else if (unseal(keyring, context, value->sealed, &plain, &err)) {
+		seal(keyring, context, plain.bytes, plain.size,
 			&value->resealed, &err);
+	}
 	secret_clear(&plain);
 	if (!err.kind)
 		return;
@@ -61,8 +69,7 @@ static bool reseal_batch(struct reseal *reseal, enum sealed_place place,
 
 	for (size_t i = 0; i < count; i++)
 		reseal_value(reseal, place, &values[i]);
-	if (!store_console_reseal(
-		    reseal->store, place, values, count, &moved, err))
+	if (!console_reseal(reseal->store, place, values, count, &moved, err))
 		return false;
 	if (place == SEALED_TOKEN)
 		reseal->tokens += moved;
@@ -81,7 +88,7 @@ static bool reseal_place(
 	bool ok = true;
 
 	while (ok && count == BATCH) {
-		ok = store_console_sealed(reseal->store, place,
+		ok = console_sealed(reseal->store, place,
 			     keyring_newest(reseal->keyring),
 			     last.sealed ? &last : NULL, values, BATCH, &count,
 			     err) &&
@@ -108,18 +115,6 @@ static bool reseal_all(struct reseal *reseal, struct err *err)
 				reseal, (enum sealed_place)place, err);
 	} while (ok && reseal->changed);
 	return ok;
-}
-
-/* Else what was moved would wait for a key that nobody may have. */
-static bool newest_opens(const struct reseal *reseal, struct err *err)
-{
-	const char *newest = keyring_newest(reseal->keyring);
-
-	return keyring_opens(reseal->keyring, newest) ||
-	       err_set(err, ERR_BAD_INPUT, "keyring_cannot_open",
-		       "of the newest key, %s, only the public half is in the "
-		       "key folder: put %s.key there, too",
-		       newest, newest);
 }
 
 static int tell(const struct reseal *reseal, bool json)
@@ -155,8 +150,7 @@ static int run_reseal(struct call *call)
 	struct reseal reseal = {.store = call->store};
 
 	reseal.keyring = keyring_load(call->settings.key_dir, true, &err);
-	bool ok = reseal.keyring && newest_opens(&reseal, &err) &&
-		  reseal_all(&reseal, &err);
+	bool ok = reseal.keyring && reseal_all(&reseal, &err);
 	int status = ok ? tell(&reseal, call->json) : fail(&err);
 	keyring_free(reseal.keyring);
 	return status;

@@ -8,6 +8,7 @@
 #include "token.h"
 #include <byoc/clock.h>
 #include <byoc/json.h>
+#include <byoc/recipient.h>
 #include <byoc/seal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ enum { POLL_MS = 200 };
 /* Reads the token and seals it for a credential; the caller frees. */
 static char *read_sealed(const struct call *call, const char *id, int *status)
 {
-	char context[64];
+	char context[SEAL_CONTEXT_SIZE];
 	char *sealed = NULL;
 	struct secret token;
 	struct err err = {0};
@@ -27,7 +28,7 @@ static char *read_sealed(const struct call *call, const char *id, int *status)
 
 	if (keyring &&
 		token_read(call->option[OPTION_TOKEN_FILE], &token, &err)) {
-		snprintf(context, sizeof context, "credential:%s:token", id);
+		seal_context(context, "credential", id, "token");
 		seal(keyring, context, token.bytes, token.size, &sealed, &err);
 		secret_clear(&token);
 	}
@@ -79,7 +80,7 @@ static struct json_object *await_verdict(
 	while (clock_now_ms() < deadline_ms) {
 		err_clear(&err);
 		struct json_object *found =
-			store_console_credential(call->store, id, &err);
+			console_credential(call->store, id, &err);
 		if (found && judged(found, before)) {
 			*status = DONE;
 			return found;
@@ -89,7 +90,7 @@ static struct json_object *await_verdict(
 			break;
 		nanosleep(&pause, NULL);
 		if (err.kind)
-			store_console_reconnect(call->store, &err);
+			console_reconnect(call->store, &err);
 	}
 	*status = err.kind ? fail(&err)
 			   : fail_saying("no worker has judged the token "
@@ -115,7 +116,7 @@ static int finish(
 			status = tell_verdict(credential);
 	}
 	if (call->json && !credential) {
-		credential = store_console_credential(call->store, id, &err);
+		credential = console_credential(call->store, id, &err);
 		if (!credential)
 			status = fail(&err);
 	}
@@ -128,15 +129,20 @@ static int finish(
 static int run_add(struct call *call)
 {
 	char id[UUID_SIZE];
+	char recipient[RECIPIENT_KEY_SIZE];
+	const char *file = call->option[OPTION_RECIPIENT];
 	struct err err = {0};
 	int status = FAILED;
 
+	if (file && !recipient_read(file, recipient, &err))
+		return fail(&err);
 	uuid_make(id);
 	char *sealed = read_sealed(call, id, &status);
 	if (!sealed)
 		return status;
-	bool ok = store_console_add_credential(
-		call->store, id, call->option[OPTION_NAME], sealed, &err);
+	bool ok = console_add_credential(call->store, id,
+		call->option[OPTION_NAME], sealed, file ? recipient : NULL,
+		&err);
 	free(sealed);
 	return ok ? finish(call, id, NULL, true) : fail(&err);
 }
@@ -149,8 +155,12 @@ const struct command credential_add_command = {
 		   "is never an argument,\nwhere others could see it. Prints "
 		   "the id. A worker then asks Hetzner whether the\ntoken may "
 		   "read and write:\n\n"
-		   "  byoc credential add --name acme --wait < token.txt",
-	.takes = BIT(OPTION_NAME) | BIT(OPTION_TOKEN_FILE) | BIT(OPTION_WAIT) |
+		   "  byoc credential add --name acme --wait < token.txt\n\n"
+		   "With --recipient, kubeconfigs of its clusters can be asked "
+		   "for by a job; they open\nwith that key's secret half only, "
+		   "see `byoc kubeconfig keygen --help`.",
+	.takes = BIT(OPTION_NAME) | BIT(OPTION_RECIPIENT) |
+		 BIT(OPTION_TOKEN_FILE) | BIT(OPTION_WAIT) |
 		 BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT),
 	.requires = BIT(OPTION_NAME),
 	.needs = NEED_DATABASE | NEED_KEYS,
@@ -162,7 +172,7 @@ const struct command credential_add_command = {
 static char *last_verdict(struct call *call, const char *id, struct err *err)
 {
 	struct json_object *credential =
-		store_console_credential(call->store, id, err);
+		console_credential(call->store, id, err);
 	const struct json_in in = {credential, "credential", err};
 	const char *moment = json_opt_text_ref(&in, "validated_at");
 	char *copy = moment ? memory_copy_text(moment) : NULL;
@@ -177,15 +187,15 @@ static int run_rotate(struct call *call)
 	struct err err = {0};
 	int status = FAILED;
 
-	if (!store_console_find_credential(
-		    call->store, call->arguments[0], id, &err))
+	if (!console_find_credential(call->store, call->arguments[0], id, &err))
 		return fail(&err);
 	char *sealed = read_sealed(call, id, &status);
 	if (!sealed)
 		return status;
 	char *before = last_verdict(call, id, &err);
-	bool ok = !err.kind && store_console_rotate_credential(
-				       call->store, id, sealed, &err);
+	bool ok = !err.kind &&
+		  console_rotate_credential(call->store, id, sealed,
+			  call->option[OPTION_ANY_PROJECT] != NULL, &err);
 	free(sealed);
 	status = ok ? finish(call, id, before, false) : fail(&err);
 	free(before);
@@ -199,9 +209,12 @@ const struct command credential_rotate_command = {
 	.summary = "give a credential a new token",
 	.details = "The new token takes the old one's place once a worker has "
 		   "found it good; until\nthen clusters go on with the old "
-		   "one.",
-	.takes = BIT(OPTION_TOKEN_FILE) | BIT(OPTION_WAIT) |
-		 BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT),
+		   "one. It has to be of the project that the clusters\nare "
+		   "in: something of theirs is looked for with it. Only where "
+		   "everything of theirs\nwas removed there by hand is "
+		   "--any-project needed.",
+	.takes = BIT(OPTION_TOKEN_FILE) | BIT(OPTION_ANY_PROJECT) |
+		 BIT(OPTION_WAIT) | BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT),
 	.needs = NEED_DATABASE | NEED_KEYS,
 	.store = true,
 	.run = run_rotate,
@@ -212,12 +225,11 @@ static int run_validate(struct call *call)
 	char id[UUID_SIZE];
 	struct err err = {0};
 
-	if (!store_console_find_credential(
-		    call->store, call->arguments[0], id, &err))
+	if (!console_find_credential(call->store, call->arguments[0], id, &err))
 		return fail(&err);
 	char *before = last_verdict(call, id, &err);
-	bool ok = !err.kind &&
-		  store_console_validate_credential(call->store, id, &err);
+	bool ok =
+		!err.kind && console_validate_credential(call->store, id, &err);
 	int status = ok ? finish(call, id, before, false) : fail(&err);
 	free(before);
 	return status;

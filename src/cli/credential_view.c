@@ -20,6 +20,7 @@ static const struct column show_columns[] = {
 	{"Status", "status", FORM_PLAIN},
 	{"Code", "code", FORM_PLAIN},
 	{"Reason", "reason", FORM_PLAIN},
+	{"Recipient", "recipient_key", FORM_PLAIN},
 	{"Created", "created_at", FORM_MOMENT},
 	{"Judged", "validated_at", FORM_MOMENT},
 };
@@ -27,7 +28,7 @@ static const struct column show_columns[] = {
 static int run_list(struct call *call)
 {
 	struct err err = {0};
-	struct json_object *list = store_console_credentials(call->store, &err);
+	struct json_object *list = console_credentials(call->store, &err);
 
 	return list ? print_list(call->json, list, list_columns,
 			      COUNT(list_columns),
@@ -51,11 +52,10 @@ static int run_show(struct call *call)
 	char id[UUID_SIZE];
 	struct err err = {0};
 
-	if (!store_console_find_credential(
-		    call->store, call->arguments[0], id, &err))
+	if (!console_find_credential(call->store, call->arguments[0], id, &err))
 		return fail(&err);
 	struct json_object *credential =
-		store_console_credential(call->store, id, &err);
+		console_credential(call->store, id, &err);
 	if (!credential)
 		return fail(&err);
 	if (call->json)
@@ -82,9 +82,9 @@ static int run_delete(struct call *call)
 	char id[UUID_SIZE];
 	struct err err = {0};
 
-	if (!store_console_find_credential(
+	if (!console_find_credential(
 		    call->store, call->arguments[0], id, &err) ||
-		!store_console_delete_credential(call->store, id, &err))
+		!console_delete_credential(call->store, id, &err))
 		return fail(&err);
 	printf("credential %s is deleted, its token wiped\n", id);
 	return DONE;

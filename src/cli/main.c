@@ -5,6 +5,8 @@
 #include "command.h"
 
 #include <byoc/memory.h>
+#include <byoc/transport.h>
+#include <byoc_commit.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -33,16 +35,33 @@ static bool asks_for_help(const char *word)
 	       strcmp(word, "help") == 0;
 }
 
+/* Says each line by itself. */
+static void tell(char *lines, const char *before)
+{
+	for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
+		fail_saying("%s%s", before, line);
+}
+
+/* Who wants to go without TLS is told each time what that means. */
+static bool roads_private(const struct settings *settings)
+{
+	char *complaints = transport_complaints(settings);
+	bool go = !complaints || settings->insecure_transport;
+
+	if (complaints)
+		tell(complaints, go ? "warning: " : "");
+	free(complaints);
+	return go;
+}
+
 /* Takes each setting that the command needs, or says which are amiss. */
 static bool take_settings(struct call *call)
 {
 	char *complaints;
 
 	if (settings_read(&call->settings, call->command->needs, &complaints))
-		return true;
-	for (char *line = strtok(complaints, "\n"); line;
-		line = strtok(NULL, "\n"))
-		fail_saying("%s", line);
+		return roads_private(&call->settings);
+	tell(complaints, "");
 	free(complaints);
 	return false;
 }
@@ -54,8 +73,7 @@ static int run(struct call *call)
 	if (!take_settings(call))
 		return FAILED;
 	if (call->command->store) {
-		call->store =
-			store_console_open(&call->settings.database_url, &err);
+		call->store = console_open(&call->settings.database_url, &err);
 		if (!call->store)
 			return fail(&err);
 	}
@@ -71,7 +89,7 @@ static int call_command(const struct command *command, int argc, char **argv)
 		help_command(command, stdout);
 	else if (status == DONE)
 		status = run(&call);
-	store_console_free(call.store);
+	console_free(call.store);
 	settings_clear(&call.settings);
 	return status;
 }
@@ -109,7 +127,7 @@ static int dispatch(int argc, char **argv)
 		return DONE;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
-		puts("byoc " BYOC_VERSION);
+		puts("byoc " BYOC_VERSION " (" BYOC_COMMIT ")");
 		return DONE;
 	}
 	const struct noun *noun = noun_find(argv[1]);

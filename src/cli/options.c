@@ -7,6 +7,7 @@
 
 #include "network.h"
 #include <byoc/memory.h>
+#include <byoc/migrate.h>
 #include <byoc/model.h>
 #include <byoc/seal.h>
 #include <getopt.h>
@@ -25,6 +26,7 @@ struct row {
 	/* Says why a value is no good; NULL: nothing to check. */
 	bool (*check)(const struct row *row, const char *text, char *why);
 	char letter;
+	enum option_id with; /* means nothing without that one; 0: it does */
 };
 
 static bool check_number(const struct row *row, const char *text, char *why)
@@ -37,6 +39,27 @@ static bool check_number(const struct row *row, const char *text, char *why)
 		return true;
 	snprintf(why, WHY_SIZE, "want a number from %d to %d", row->least,
 		row->most);
+	return false;
+}
+
+/* Nobody guesses why there is an end to it. */
+static bool check_workers(const struct row *row, const char *text, char *why)
+{
+	if (check_number(row, text, why))
+		return true;
+	snprintf(why, WHY_SIZE,
+		"want 0 to %d: a network at Hetzner takes 100 servers, the "
+		"gateway, the control planes and their substitutes among them",
+		row->most);
+	return false;
+}
+
+static bool check_limit(const struct row *row, const char *text, char *why)
+{
+	if (strcmp(text, "default") == 0 || check_number(row, text, why))
+		return true;
+	snprintf(why, WHY_SIZE, "want a number from %d to %d, or default",
+		row->least, row->most);
 	return false;
 }
 
@@ -89,6 +112,19 @@ static bool check_text(const struct row *row, const char *text, char *why)
 	return false;
 }
 
+/* Hetzner's names are of these; whether there is such a type, a worker asks. */
+static bool check_server_type(
+	const struct row *row, const char *text, char *why)
+{
+	size_t length = strlen(text);
+
+	if (length > 0 && length <= (size_t)row->most &&
+		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length)
+		return true;
+	snprintf(why, WHY_SIZE, "want 1 to %d of a-z, 0-9 and '-'", row->most);
+	return false;
+}
+
 static bool check_network(const struct row *row, const char *text, char *why)
 {
 	char canonical[NETWORK_SIZE];
@@ -106,6 +142,22 @@ static bool check_key_id(const struct row *row, const char *text, char *why)
 		return true;
 	snprintf(why, WHY_SIZE, "want the %d hexadecimal digits of a key's id",
 		SEAL_KEY_ID_SIZE - 1);
+	return false;
+}
+
+/* Of routing keys: words with dots between, * for a word, # for any. */
+static bool check_pattern(const struct row *row, const char *text, char *why)
+{
+	size_t length = strlen(text);
+
+	(void)row;
+	if (length > 0 && length <= 255 &&
+		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.*#") ==
+			length)
+		return true;
+	snprintf(why, WHY_SIZE,
+		"want a pattern of routing keys, such as cluster.# or "
+		"*.*.failed");
 	return false;
 }
 
@@ -131,25 +183,62 @@ static const struct row rows[OPTION_COUNT] = {
 	[OPTION_TYPE] = {"type", "TYPE",
 		"dedicated (1 control plane) or dedicated_ha (3)",
 		.words = &cluster_type_words, .check = check_type},
-	[OPTION_WORKERS] = {"workers", "N", "extra workers, up to 100", "0", 0,
-		100, .check = check_number},
+	[OPTION_WORKERS] = {"workers", "N", "extra workers, up to 90", "0", 0,
+		WORKERS_MOST, .check = check_workers},
 	[OPTION_SERVER_TYPE] = {"server-type", "TYPE",
 		"Hetzner's name, such as cx32", "the cheapest that will do",
-		.most = SERVER_TYPE_SIZE - 1, .check = check_text},
+		.most = SERVER_TYPE_SIZE - 1, .check = check_server_type},
 	[OPTION_SSH_FROM] = {"ssh-from", "CIDR",
-		"who may reach SSH; may be repeated; or none", "everybody",
+		"who may reach SSH; may be repeated", "nobody",
 		.check = check_network},
+	[OPTION_API_FROM] = {"api-from", "CIDR",
+		"who may reach the Kubernetes API; may be repeated",
+		"everybody", .check = check_network},
+	[OPTION_POD_SECURITY] = {"pod-security", "LEVEL",
+		"what pods may ask for: privileged, baseline or restricted",
+		"baseline", .words = &pod_security_words, .check = check_word},
+	[OPTION_INGRESS] = {"ingress", "KIND",
+		"none or traefik; costs another load balancer", "none",
+		.words = &ingress_words, .check = check_word},
 	[OPTION_LIFETIME] = {"lifetime", "HOURS",
-		"how long the kubeconfig is good", "24", 1, 8760,
-		.check = check_number},
+		"how long the kubeconfig is good", "8", 1,
+		KUBECONFIG_LIFETIME_MOST_S / 3600, .check = check_number},
 	[OPTION_DELETED] = {"deleted", .help = "deleted ones, too"},
 	[OPTION_ALL] = {"all", .help = "every dead job"},
 	[OPTION_WATCH] = {"watch", .help = "stay and watch until it is done"},
 	[OPTION_WAIT] = {"wait", .help = "wait until a worker has judged it"},
 	[OPTION_TIMEOUT] = {"timeout", "SECONDS", "the longest to wait", "60",
 		1, 86400, .check = check_number},
+	[OPTION_SVG] = {"svg", "FILE", "write a picture there instead"},
 	[OPTION_REMOVE] = {"remove", "KEY_ID",
 		"remove this key instead of making one", .check = check_key_id},
+	[OPTION_KEEP_EVENTS] = {"keep-events", "MONTHS",
+		"how long, from now on", "as before, at first 13",
+		KEEP_EVENTS_LEAST, KEEP_EVENTS_MOST, .check = check_number},
+	[OPTION_CONSUMER] = {"consumer", "NAME",
+		"declare consumer.NAME, a queue of events, too",
+		.check = check_cluster_name},
+	[OPTION_BIND] = {"bind", "PATTERN",
+		"which events it gets; may be repeated", "all: #",
+		.check = check_pattern, .with = OPTION_CONSUMER},
+	[OPTION_MOST_CLUSTERS] = {"clusters", "N",
+		"how many clusters it may have, or default", .least = 0,
+		.most = 1000000, .check = check_limit},
+	[OPTION_MOST_JOBS] = {"jobs", "N",
+		"how many of its jobs may wait, or default", .least = 1,
+		.most = 1000000, .check = check_limit},
+	[OPTION_ANY_PROJECT] = {"any-project",
+		.help = "although it finds nothing of the clusters"},
+	[OPTION_WITH_NEIGHBOURS] = {"with-neighbours",
+		.help = "and what others put on its network"},
+	[OPTION_KEEP_VOLUMES] = {"keep-volumes",
+		.help = "leave the volumes to the project"},
+	[OPTION_ALL_GONE] = {"all-gone",
+		.help = "even if a new token finds nothing of it"},
+	[OPTION_DRY_RUN] = {"dry-run",
+		.help = "only list what would go, and its price"},
+	[OPTION_RECIPIENT] = {"recipient", "FILE",
+		"the public key that kubeconfigs are sealed to", "nobody's"},
 };
 
 /* Options of getopt_long count from here; below are letters. */
@@ -203,11 +292,15 @@ static int take(struct call *call, enum option_id id, const char *value)
 	if (row->check && value && !row->check(row, value, why))
 		return usage(
 			call->command, "--%s %s: %s", row->name, value, why);
-	if (id == OPTION_SSH_FROM) {
-		if (call->ssh_from_count == SSH_FROM_MAX)
-			return usage(call->command,
-				"--ssh-from: at most %d times", SSH_FROM_MAX);
-		call->ssh_from[call->ssh_from_count++] = value;
+	struct repeated *repeated = id == OPTION_SSH_FROM   ? &call->ssh_from
+				    : id == OPTION_API_FROM ? &call->api_from
+				    : id == OPTION_BIND     ? &call->bind
+							    : NULL;
+	if (repeated) {
+		if (repeated->count == REPEAT_MAX)
+			return usage(call->command, "--%s: at most %d times",
+				row->name, REPEAT_MAX);
+		repeated->values[repeated->count++] = value;
 	} else if (call->option[id] && row->value) {
 		return usage(call->command, "--%s is given twice", row->name);
 	}
@@ -260,10 +353,20 @@ static int refuse_word(const struct call *call, const char *word)
 	return usage(call->command, "'%s' is one word too many", word);
 }
 
+static int count_words(const char *text)
+{
+	int count = text && *text;
+
+	for (; text && *text; text++)
+		count += *text == ' ';
+	return count;
+}
+
 static int check_arguments(const struct call *call)
 {
 	const char *wanted = call->command->arguments;
 	int count = call->argument_count;
+	int most = count_words(wanted);
 
 	if (!wanted && count > 0)
 		return refuse_word(call, call->arguments[0]);
@@ -272,8 +375,10 @@ static int check_arguments(const struct call *call)
 	if (count == 0)
 		return usage(call->command, "%s is missing",
 			strstr(wanted, "...") ? "an ID, or --all," : wanted);
-	if (count > 1 && !strstr(wanted, "..."))
-		return refuse_word(call, call->arguments[1]);
+	if (count < most)
+		return usage(call->command, "%s: one is missing", wanted);
+	if (count > most && !strstr(wanted, "..."))
+		return refuse_word(call, call->arguments[most]);
 	return DONE;
 }
 
@@ -283,6 +388,12 @@ static int check_required(const struct call *call)
 		if ((call->command->requires & BIT(id)) && !call->option[id])
 			return usage(call->command, "--%s %s is missing",
 				rows[id].name, rows[id].value);
+	for (int id = 0; id < OPTION_COUNT; id++)
+		if (call->option[id] && rows[id].with &&
+			!call->option[rows[id].with])
+			return usage(call->command, "--%s wants --%s %s, too",
+				rows[id].name, rows[rows[id].with].name,
+				rows[rows[id].with].value);
 	return DONE;
 }
 

@@ -4,6 +4,7 @@
 #include "table.h"
 #include <byoc/broker.h>
 #include <byoc/json.h>
+#include <byoc/memory.h>
 #include <byoc/migrate.h>
 #include <byoc/seal.h>
 
@@ -29,9 +30,9 @@ static int run_remove(struct call *call)
 		return fail_saying("BYOC_DATABASE_URL is not set: only the "
 				   "database tells whether a key is still "
 				   "needed");
-	call->store = store_console_open(&call->settings.database_url, &err);
+	call->store = console_open(&call->settings.database_url, &err);
 	if (!call->store || !keyring_may_remove(dir, id, &err) ||
-		!store_console_key_unneeded(call->store, id, &err) ||
+		!console_key_unneeded(call->store, id, &err) ||
 		!keyring_remove_key(dir, id, &err))
 		return fail(&err);
 	if (call->json)
@@ -55,7 +56,8 @@ static int run_keygen(struct call *call)
 	if (call->json)
 		return print_key(id, dir);
 	printf("Made key %s:\n"
-	       "  %s/%s.key  opens what was sealed: for workers only\n"
+	       "  %s/%s.key  opens what was sealed, and seals what workers "
+	       "keep: for them only\n"
 	       "  %s/%s.pub  seals: for whoever stores tokens\n"
 	       "Keep a copy of the .key file in a safe place: what is sealed "
 	       "cannot be read\nwithout it. Then set BYOC_KEY_DIR=%s.\n",
@@ -66,7 +68,7 @@ static int run_keygen(struct call *call)
 const struct command keygen_command = {
 	.verb = "keygen",
 	.arguments = "DIR",
-	.summary = "make a key pair for sealing secrets",
+	.summary = "make a key for sealing secrets",
 	.details = "Makes DIR when it is missing. A second key in the same "
 		   "folder is a rotation: the\nnewest key seals, every key "
 		   "opens. Nothing is ever overwritten. To rotate:\n\n"
@@ -86,8 +88,10 @@ static int run_migrate(struct call *call)
 {
 	struct err err = {0};
 
-	return migrate(&call->settings.database_url, stdout, &err) ? DONE
-								   : fail(&err);
+	return migrate(&call->settings.database_url,
+		       call->option[OPTION_KEEP_EVENTS], stdout, &err)
+		       ? DONE
+		       : fail(&err);
 }
 
 const struct command migrate_command = {
@@ -96,10 +100,39 @@ const struct command migrate_command = {
 	.details = "Makes the schema byoc and what is in it, or what is new "
 		   "since the last time. May\nbe run again, and by two at "
 		   "once. The database's user has to own the schema, or\nbe "
-		   "allowed to make it.",
+		   "allowed to make it.\n\n"
+		   "Events are kept in the database for so many whole "
+		   "months, 13 unless told\notherwise; workers drop what "
+		   "is older, month by month. What is dropped is gone: a\n"
+		   "service that needs it for longer consumes the events.",
+	.takes = BIT(OPTION_KEEP_EVENTS),
 	.needs = NEED_DATABASE,
 	.run = run_migrate,
 };
+
+static int declare_consumer(
+	struct call *call, const struct broker_options *options)
+{
+	static const char *const everything[] = {"#"};
+	const struct repeated *bind = &call->bind;
+	const struct consumer consumer = {
+		.name = call->option[OPTION_CONSUMER],
+		.patterns = bind->count ? bind->values : everything,
+		.pattern_count = bind->count ? bind->count : COUNT(everything),
+	};
+	char queue[CONSUMER_QUEUE_SIZE];
+	struct err err = {0};
+
+	if (!broker_declare_consumer(options, &consumer, &err))
+		return fail(&err);
+	consumer_queue(consumer.name, queue);
+	printf("the queue %s is in place, and keeps the newest %d events for "
+	       "its consumer,\nwho needs the right to read it and no other: "
+	       "rabbitmqctl set_permissions\n  --vhost VHOST USER '^$' '^$' "
+	       "'^consumer\\.%s$'\n",
+		queue, CONSUMER_KEEPS, consumer.name);
+	return DONE;
+}
 
 static int run_topology(struct call *call)
 {
@@ -110,6 +143,8 @@ static int run_topology(struct call *call)
 	};
 	struct err err = {0};
 
+	if (call->option[OPTION_CONSUMER])
+		return declare_consumer(call, &options);
 	if (!broker_declare_topology(&options, &err))
 		return fail(&err);
 	puts("the exchanges and queues of BYOC are in place");
@@ -120,7 +155,13 @@ const struct command topology_command = {
 	.verb = "topology",
 	.summary = "declare the broker's exchanges and queues",
 	.details = "Workers do this, too, when they start. May be run again; "
-		   "nothing that exists is\nchanged.",
+		   "nothing that exists is\nchanged.\n\n"
+		   "Who listens to events cannot make a queue: an operator "
+		   "makes consumer.NAME for\neach, and gives the right to "
+		   "read it. It never holds up anybody else: of what its\n"
+		   "consumer does not fetch, the oldest goes. Called again "
+		   "with other patterns, it gets\nthose events, too.",
+	.takes = BIT(OPTION_CONSUMER) | BIT(OPTION_BIND),
 	.needs = NEED_BROKER,
 	.run = run_topology,
 };

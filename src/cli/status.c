@@ -8,6 +8,7 @@
 
 static const char *const queues[] = {
 	BROKER_JOBS,
+	BROKER_SUSPECTS,
 	BROKER_DEAD,
 	BROKER_JOBS ".wait.250",
 	BROKER_JOBS ".wait.500",
@@ -87,15 +88,18 @@ static void print_broker(struct json_object *counts)
 {
 	int64_t waiting = 0;
 
-	for (size_t i = 2; i < COUNT(queues); i++)
+	for (size_t i = 3; i < COUNT(queues); i++)
 		waiting += number(
 			json_object_object_get(counts, queues[i]), "messages");
 	struct json_object *jobs = json_object_object_get(counts, BROKER_JOBS);
+	struct json_object *suspects =
+		json_object_object_get(counts, BROKER_SUSPECTS);
 	struct json_object *dead = json_object_object_get(counts, BROKER_DEAD);
 	printf("%-12sreachable, %lld consumers\n", "broker",
 		(long long)number(jobs, "consumers"));
-	printf("%-12s%lld ready, %lld waiting, %lld dead\n", "jobs",
-		(long long)number(jobs, "messages"), (long long)waiting,
+	printf("%-12s%lld ready, %lld waiting, %lld suspects, %lld dead\n",
+		"jobs", (long long)number(jobs, "messages"), (long long)waiting,
+		(long long)number(suspects, "messages"),
 		(long long)number(dead, "messages"));
 }
 
@@ -114,12 +118,12 @@ static int run_status(struct call *call)
 	struct err database_err = {0};
 	struct err broker_err = {0};
 	struct json_object *database = NULL;
-	struct store_console *store =
-		store_console_open(&call->settings.database_url, &database_err);
+	struct console *store =
+		console_open(&call->settings.database_url, &database_err);
 
 	if (store)
-		database = store_console_status(store, &database_err);
-	store_console_free(store);
+		database = console_status(store, &database_err);
+	console_free(store);
 	struct json_object *broker = count_queues(call, &broker_err);
 	int status = database && broker ? DONE : FAILED;
 	if (call->json) {

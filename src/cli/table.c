@@ -10,14 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Control characters of ASCII, and those of Unicode (C2 80 to C2 9F). */
-static bool is_control(const char *text)
-{
-	const unsigned char *c = (const unsigned char *)text;
-
-	return *c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
-}
-
 char *readable(const char *text, size_t size, bool lines)
 {
 	char *copy = memory_new(size + 1);
@@ -28,7 +20,7 @@ char *readable(const char *text, size_t size, bool lines)
 		bool kept = lines && (text[i] == '\n' || text[i] == '\t');
 
 		next = i + (here ? here : 1);
-		if (here && (kept || !is_control(text + i)))
+		if (here && (kept || !utf8_is_control(text + i)))
 			memcpy(copy + i, text + i, here);
 		else
 			memset(copy + i, '?', next - i);

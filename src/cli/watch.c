@@ -23,9 +23,11 @@ struct watch {
 	int64_t after; /* number of the last event shown */
 	int64_t begin_ms;
 	int64_t lost_ms; /* since when the database is away; 0: it is not */
+	int run;
 	int done, total; /* phases of this run */
 	bool live;       /* a last line that changes */
 	bool told_waiting;
+	char waiting_for[400]; /* as it was told last; "": for nothing */
 };
 
 static void clear_live(const struct watch *watch)
@@ -95,10 +97,12 @@ static void print_cluster(struct watch *watch, const struct json_in *data,
 	const char *code = json_opt_text_ref(data, "code");
 	const char *reason = json_opt_text_ref(data, "reason");
 
-	/* A run begins. */
-	if (strcmp(state, "provisioning") == 0 ||
-		strcmp(state, "deleting") == 0)
+	/* A run begins: a deletion that goes on begins none. */
+	int run = watch->run;
+	json_opt_int(data, "run", &run);
+	if (run != watch->run)
 		watch->done = 0;
+	watch->run = run;
 	if (code)
 		snprintf(more, sizeof more, "%14s%s: %s", "", code,
 			reason ? reason : "");
@@ -155,6 +159,26 @@ static void tell_waiting(struct watch *watch, const struct json_in *news)
 	watch->told_waiting = waits;
 }
 
+/* What a phase waits for, each time that it is something else. */
+static void tell_waiting_for(struct watch *watch, const struct json_in *news)
+{
+	struct json_in waiting;
+	char label[LABEL_SIZE];
+	int index = 0;
+
+	if (watch->call->json || !json_opt_into(news, "waiting", &waiting))
+		return;
+	const char *phase = json_opt_text_ref(&waiting, "phase");
+	const char *reason = json_opt_text_ref(&waiting, "reason");
+	const char *at = json_opt_text_ref(&waiting, "at");
+	if (!phase || !reason || !at || strcmp(reason, watch->waiting_for) == 0)
+		return;
+	snprintf(watch->waiting_for, sizeof watch->waiting_for, "%s", reason);
+	json_opt_int(&waiting, "index", &index);
+	phase_label(phase, index, label);
+	print_line(watch, at, "phase", label, "waiting", reason);
+}
+
 static int tell_end(const struct watch *watch, const struct json_in *news)
 {
 	const char *status = json_text_ref(news, "status");
@@ -194,7 +218,7 @@ static bool await_database(struct watch *watch, struct err *err)
 	}
 	if (now_ms - watch->lost_ms > PATIENCE_MS)
 		return false;
-	store_console_reconnect(watch->call->store, &again);
+	console_reconnect(watch->call->store, &again);
 	return true;
 }
 
@@ -203,7 +227,7 @@ static bool look(struct watch *watch, int *status)
 {
 	struct err err = {0};
 	bool settled = false;
-	struct json_object *found = store_console_watch(
+	struct json_object *found = console_watch(
 		watch->call->store, watch->id, watch->after, &err);
 	const struct json_in news = {found, "watch", &err};
 
@@ -214,6 +238,7 @@ static bool look(struct watch *watch, int *status)
 		json_flag(&news, "settled", &settled);
 		take_events(watch, &news);
 		tell_waiting(watch, &news);
+		tell_waiting_for(watch, &news);
 		draw_live(watch, json_text_ref(&news, "status"));
 	}
 	bool over = err.kind ? !await_database(watch, &err) : settled;

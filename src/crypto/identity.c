@@ -1,5 +1,5 @@
 /*
- * An administrator of a cluster, made from its authorities without asking the
+ * Who may ask a cluster's API, made from its authorities without asking the
  * cluster: what the client authority signs, k3s trusts.
  */
 #include "bundle.h"
@@ -45,13 +45,13 @@ static bool issue(const struct secret *bundle,
 	return ok;
 }
 
-bool cluster_identity_mint(const struct secret *bundle, const char *user,
-	int64_t now_unix, int64_t lifetime_s, struct cluster_identity *identity,
-	struct err *err)
+bool cluster_identity_mint(const struct secret *bundle, const char *group,
+	const char *user, int64_t now_unix, int64_t lifetime_s,
+	struct cluster_identity *identity, struct err *err)
 {
 	const struct certificate_wish wish = {
 		.common_name = user,
-		.organization = "system:masters",
+		.organization = group,
 		.from_unix = now_unix - MINUTE_S,
 		.until_unix = now_unix + lifetime_s,
 	};

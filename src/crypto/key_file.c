@@ -1,8 +1,10 @@
 /*
  * A key file: one line of text that says what it is, when it was made, and the
- * key in base64:
+ * key in base64; a secret one holds two, what opens boxes (X25519) and what
+ * workers seal with (XChaCha20-Poly1305), one behind the other:
  *
- *	byoc-key-1 secret 2026-01-31T12:00:00.000Z <base64>
+ *	byoc-key-2 public 2026-01-31T12:00:00.000Z <base64 of 32 bytes>
+ *	byoc-key-2 secret 2026-01-31T12:00:00.000Z <base64 of 64 bytes>
  *
  * A line, not JSON, so that reading it leaves no copies of the key behind.
  */
@@ -18,9 +20,16 @@
 enum { LINE_SIZE = 256 };
 
 static const char *const prefixes[] = {
-	[KEY_SECRET] = "byoc-key-1 secret ",
-	[KEY_PUBLIC] = "byoc-key-1 public ",
+	[KEY_SECRET] = "byoc-key-2 secret ",
+	[KEY_PUBLIC] = "byoc-key-2 public ",
+	[KEY_RECIPIENT] = "byoc-recipient-1 secret ",
 };
+
+static size_t secrets_size(enum key_part part)
+{
+	return part == KEY_SECRET ? KEY_SECRETS_SIZE
+				  : crypto_box_SECRETKEYBYTES;
+}
 
 void key_identify(const struct key *key, char id[SEAL_KEY_ID_SIZE])
 {
@@ -39,6 +48,16 @@ static bool refuse_malformed(const char *path, struct err *err)
 		path);
 }
 
+/* Nobody but its owner gets at it; one of root's may be read by the group that
+ * a worker is in, as services and containers are given secrets. */
+static bool is_exposed(const struct stat *status)
+{
+	const mode_t roots = S_IWGRP | S_IXGRP | S_IRWXO;
+	bool is_roots = status->st_uid == 0 && geteuid() != 0;
+
+	return status->st_mode & (is_roots ? roots : S_IRWXG | S_IRWXO);
+}
+
 /* Reads the whole line without its end; what is longer is malformed. */
 static bool read_line(int file, const char *path, enum key_part part,
 	char line[LINE_SIZE], struct err *err)
@@ -48,11 +67,13 @@ static bool read_line(int file, const char *path, enum key_part part,
 
 	if (fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
 		return refuse_malformed(path, err);
-	if (part == KEY_SECRET && (status.st_mode & (S_IRWXG | S_IRWXO)))
+	if (part != KEY_PUBLIC && is_exposed(&status))
 		return err_set(err, ERR_BAD_INPUT, "key_file_exposed",
 			"others than its owner can get at %s: make it private "
 			"with `chmod 600 %s`",
 			path, path);
+	if (!key_file_is_safe(file, path, err))
+		return false;
 	do {
 		size = read(file, line, LINE_SIZE);
 	} while (size < 0 && errno == EINTR);
@@ -87,10 +108,9 @@ static bool parse_line(const char *line, enum key_part part, struct key *key)
 		return decode_key(
 			space + 1, key->public_key, sizeof key->public_key);
 
-	secret_init(&key->secret_key, crypto_box_SECRETKEYBYTES);
-	unsigned char *secret = (unsigned char *)key->secret_key.bytes;
-	return decode_key(space + 1, secret, crypto_box_SECRETKEYBYTES) &&
-	       crypto_scalarmult_base(key->public_key, secret) == 0;
+	secret_init(&key->secrets, secrets_size(part));
+	return decode_key(space + 1, key_box(key), secrets_size(part)) &&
+	       crypto_scalarmult_base(key->public_key, key_box(key)) == 0;
 }
 
 bool key_file_read(
@@ -111,7 +131,7 @@ bool key_file_read(
 	if (ok)
 		key_identify(key, key->id);
 	else
-		secret_clear(&key->secret_key);
+		secret_clear(&key->secrets);
 	return ok;
 }
 
@@ -119,9 +139,8 @@ static void format_line(
 	enum key_part part, const struct key *key, char line[LINE_SIZE])
 {
 	const unsigned char *bytes =
-		part == KEY_PUBLIC
-			? key->public_key
-			: (const unsigned char *)key->secret_key.bytes;
+		part == KEY_PUBLIC ? key->public_key
+				   : (const unsigned char *)key->secrets.bytes;
 	size_t used;
 
 	/* No printf for the key itself: it would keep a copy of it. */
@@ -129,7 +148,7 @@ static void format_line(
 	used = strlen(line);
 	sodium_bin2base64(line + used, LINE_SIZE - used - 1, bytes,
 		part == KEY_PUBLIC ? crypto_box_PUBLICKEYBYTES
-				   : crypto_box_SECRETKEYBYTES,
+				   : secrets_size(part),
 		sodium_base64_VARIANT_ORIGINAL);
 	used = strlen(line);
 	memcpy(line + used, "\n", 2);
@@ -138,7 +157,7 @@ static void format_line(
 bool key_file_write(const char *path, enum key_part part, const struct key *key,
 	struct err *err)
 {
-	const mode_t mode = part == KEY_SECRET ? 0600 : 0644;
+	const mode_t mode = part == KEY_PUBLIC ? 0644 : 0600;
 	char line[LINE_SIZE];
 
 	int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);

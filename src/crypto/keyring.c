@@ -58,13 +58,15 @@ bool keyring_make_key(
 			"cannot make the key folder %s: %s", dir,
 			strerror(errno));
 
-	secret_init(&key.secret_key, crypto_box_SECRETKEYBYTES);
-	crypto_box_keypair(
-		key.public_key, (unsigned char *)key.secret_key.bytes);
+	if (!key_dir_is_safe(dir, err))
+		return false;
+	secret_init(&key.secrets, KEY_SECRETS_SIZE);
+	crypto_box_keypair(key.public_key, key_box(&key));
+	crypto_aead_xchacha20poly1305_ietf_keygen(key_own(&key));
 	key_identify(&key, key.id);
 	clock_rfc3339(clock_unix_ms(), key.created, sizeof key.created);
 	bool ok = write_pair(dir, &key, err);
-	secret_clear(&key.secret_key);
+	secret_clear(&key.secrets);
 	if (ok)
 		memcpy(key_id, key.id, SEAL_KEY_ID_SIZE);
 	return ok;
@@ -92,10 +94,10 @@ static void add_key(struct keyring *keyring, struct key *key)
 		keyring->keys = memory_resize(keyring->keys, keyring->count + 1,
 			sizeof *keyring->keys);
 		keyring->keys[keyring->count++] = *key;
-	} else if (!known->secret_key.bytes) {
-		known->secret_key = key->secret_key;
+	} else if (!known->secrets.bytes) {
+		known->secrets = key->secrets;
 	} else {
-		secret_clear(&key->secret_key);
+		secret_clear(&key->secrets);
 	}
 }
 
@@ -122,7 +124,7 @@ static bool load_file(struct keyring *keyring, const char *dir,
 		ok = err_set(err, ERR_BAD_INPUT, "key_file_malformed",
 			"%s holds the key %s: a key file bears its key's id",
 			path, key.id);
-		secret_clear(&key.secret_key);
+		secret_clear(&key.secrets);
 	}
 	free(path);
 	if (ok)
@@ -133,14 +135,14 @@ static bool load_file(struct keyring *keyring, const char *dir,
 static bool load_files(
 	struct keyring *keyring, const char *dir, struct err *err)
 {
+	if (!key_dir_is_safe(dir, err))
+		return false;
 	DIR *folder = opendir(dir);
 	bool ok = true;
-
 	if (!folder)
 		return err_set(err, ERR_BAD_INPUT, "keyring_unreadable",
-			"cannot read the key folder %s: %s; make one with "
-			"`byoc keygen %s`",
-			dir, strerror(errno), dir);
+			"cannot read the key folder %s: %s", dir,
+			strerror(errno));
 	for (struct dirent *entry; ok && (entry = readdir(folder));)
 		ok = load_file(keyring, dir, entry->d_name, err);
 	closedir(folder);
@@ -160,12 +162,27 @@ static void choose_newest(struct keyring *keyring)
 	}
 }
 
-static bool holds_secret_key(const struct keyring *keyring)
+/* What is sealed with a key that is not here waits for one that nobody may
+ * have: and a public key is soon put into a folder. */
+static bool check_opens(
+	const struct keyring *keyring, const char *dir, struct err *err)
 {
+	const struct key *newest = keyring->newest;
+	bool any = false;
+
 	for (size_t i = 0; i < keyring->count; i++)
-		if (keyring->keys[i].secret_key.bytes)
-			return true;
-	return false;
+		any = any || keyring->keys[i].secrets.bytes;
+	if (!any)
+		return err_set(err, ERR_BAD_INPUT, "keyring_cannot_open",
+			"only public keys in %s: put the secret key files "
+			"(<id>.key) there, or make a key with `byoc keygen %s`",
+			dir, dir);
+	return newest->secrets.bytes ||
+	       err_set(err, ERR_BAD_INPUT, "keyring_cannot_open",
+		       "of the newest key only the public half is in %s: put "
+		       "%s.key there, too, or, if none of you made that key, "
+		       "take %s.pub away",
+		       dir, newest->id, newest->id);
 }
 
 struct keyring *keyring_load(const char *dir, bool must_open, struct err *err)
@@ -181,17 +198,14 @@ struct keyring *keyring_load(const char *dir, bool must_open, struct err *err)
 		ok = err_set(err, ERR_BAD_INPUT, "keyring_empty",
 			"no key in %s: make one with `byoc keygen %s`", dir,
 			dir);
-	if (ok && must_open && !holds_secret_key(keyring))
-		ok = err_set(err, ERR_BAD_INPUT, "keyring_cannot_open",
-			"only public keys in %s: put the secret key files "
-			"(<id>.key) there, or make a key with `byoc keygen %s`",
-			dir, dir);
-	if (!ok) {
-		keyring_free(keyring);
-		return NULL;
-	}
-	choose_newest(keyring);
-	return keyring;
+	if (ok)
+		choose_newest(keyring);
+	if (ok && must_open && !check_opens(keyring, dir, err))
+		ok = false;
+	if (ok)
+		return keyring;
+	keyring_free(keyring);
+	return NULL;
 }
 
 void keyring_free(struct keyring *keyring)
@@ -199,7 +213,7 @@ void keyring_free(struct keyring *keyring)
 	if (!keyring)
 		return;
 	for (size_t i = 0; i < keyring->count; i++)
-		secret_clear(&keyring->keys[i].secret_key);
+		secret_clear(&keyring->keys[i].secrets);
 	free(keyring->keys);
 	free(keyring);
 }
@@ -207,11 +221,4 @@ void keyring_free(struct keyring *keyring)
 const char *keyring_newest(const struct keyring *keyring)
 {
 	return keyring->newest->id;
-}
-
-bool keyring_opens(const struct keyring *keyring, const char *key_id)
-{
-	const struct key *key = find_key(keyring, key_id);
-
-	return key && key->secret_key.bytes;
 }

@@ -85,8 +85,8 @@ bool kubeconfig_mint(const struct secret *bundle, const char *cluster_name,
 	if (!is_plain(cluster_name) || !is_plain(server_url) || !is_plain(user))
 		return err_set(err, ERR_BUG, "kubeconfig_name",
 			"a name in a kubeconfig must be plain ASCII");
-	bool ok = cluster_identity_mint(bundle, user, now_unix, lifetime_s,
-			  &parts.identity, err) &&
+	bool ok = cluster_identity_mint(bundle, GROUP_ADMINS, user, now_unix,
+			  lifetime_s, &parts.identity, err) &&
 		  write_kubeconfig(&parts, kubeconfig, err);
 	cluster_identity_clear(&parts.identity);
 	return ok;

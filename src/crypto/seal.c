@@ -1,22 +1,20 @@
 /*
- * Sealing and opening: libsodium's sealed boxes around context, zero byte and
- * plaintext. Knows the text format; the keys come from keyring.c. Plaintexts
- * are only ever in locked memory.
+ * What outsiders seal for workers: libsodium's sealed boxes around context,
+ * zero byte and plaintext. Whoever has the public key can make one, so nothing
+ * is known of who did. Plaintexts are only ever in locked memory.
  */
-#include "keyring.h"
+#include "sealed_text.h"
 
 #include <byoc/memory.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX "byoc1."
-
-enum {
-	PREFIX_SIZE = sizeof PREFIX - 1,
-	HEAD_SIZE = PREFIX_SIZE + SEAL_KEY_ID_SIZE, /* with its second dot */
-	BASE64 = sodium_base64_VARIANT_ORIGINAL,
-};
+void seal_context(char context[SEAL_CONTEXT_SIZE], const char *record,
+	const char *id, const char *what)
+{
+	snprintf(context, SEAL_CONTEXT_SIZE, "%s:%s:%s", record, id, what);
+}
 
 bool seal(const struct keyring *keyring, const char *context, const void *plain,
 	size_t size, char **sealed, struct err *err)
@@ -36,56 +34,22 @@ bool seal(const struct keyring *keyring, const char *context, const void *plain,
 			  key->public_key) == 0 ||
 		  err_set(err, ERR_BUG, "libsodium", "cannot seal a secret");
 	secret_clear(&whole);
-	if (ok) {
-		size_t text = sodium_base64_ENCODED_LEN(box_size, BASE64);
-		*sealed = memory_new(HEAD_SIZE + text);
-		snprintf(*sealed, HEAD_SIZE + 1, PREFIX "%s.", key->id);
-		sodium_bin2base64(
-			*sealed + HEAD_SIZE, text, box, box_size, BASE64);
-	}
+	if (ok)
+		*sealed = sealed_text_write(SEALED_BOX, key, box, box_size);
 	free(box);
 	return ok;
 }
 
-bool sealed_key_id(const char *sealed, char key_id[SEAL_KEY_ID_SIZE])
-{
-	const char *id = sealed + PREFIX_SIZE;
-
-	if (strncmp(sealed, PREFIX, PREFIX_SIZE) ||
-		strspn(id, "0123456789abcdef") != SEAL_KEY_ID_SIZE - 1 ||
-		id[SEAL_KEY_ID_SIZE - 1] != '.')
-		return false;
-	memcpy(key_id, id, SEAL_KEY_ID_SIZE - 1);
-	key_id[SEAL_KEY_ID_SIZE - 1] = '\0';
-	return true;
-}
-
-/* Decodes base64; the caller frees. NULL when it is not that. */
-static unsigned char *decode_box(const char *text, size_t *size)
-{
-	size_t length = strlen(text);
-	unsigned char *box = memory_new(length);
-	const char *end;
-
-	if (sodium_base642bin(
-		    box, length, text, length, NULL, size, &end, BASE64) < 0 ||
-		*end || *size < crypto_box_SEALBYTES) {
-		free(box);
-		return NULL;
-	}
-	return box;
-}
-
-static bool open_box(const struct key *key, const unsigned char *box,
-	size_t size, const char *context, struct secret *plain)
+static bool open_box(const struct sealed_bytes *box, const char *context,
+	struct secret *plain)
 {
 	const size_t context_size = strlen(context) + 1;
 	struct secret whole;
 
-	secret_init(&whole, size - crypto_box_SEALBYTES);
-	bool ok = crypto_box_seal_open((unsigned char *)whole.bytes, box, size,
-			  key->public_key,
-			  (unsigned char *)key->secret_key.bytes) == 0 &&
+	secret_init(&whole, box->size - crypto_box_SEALBYTES);
+	bool ok = crypto_box_seal_open((unsigned char *)whole.bytes, box->bytes,
+			  box->size, box->key->public_key,
+			  key_box(box->key)) == 0 &&
 		  whole.size >= context_size &&
 		  !memcmp(whole.bytes, context, context_size);
 	if (ok)
@@ -98,31 +62,13 @@ static bool open_box(const struct key *key, const unsigned char *box,
 bool unseal(const struct keyring *keyring, const char *context,
 	const char *sealed, struct secret *plain, struct err *err)
 {
-	char key_id[SEAL_KEY_ID_SIZE];
-	unsigned char *box = NULL;
-	size_t size;
+	struct sealed_bytes box;
 
-	if (sealed_key_id(sealed, key_id))
-		box = decode_box(sealed + HEAD_SIZE, &size);
-	if (!box)
-		return err_set(err, ERR_BAD_INPUT, "sealed_malformed",
-			"what should be the sealed %s is not a sealed text",
-			context);
-
-	const struct key *key = keyring_find(keyring, key_id);
-	bool ok;
-	if (!key || !key->secret_key.bytes)
-		/* Another worker may have the key; so may we, restarted. */
-		ok = err_set(err, ERR_RETRY, "sealed_unknown_key",
-			"%s is sealed with key %s, which is not in the key "
-			"folder",
-			context, key_id);
-	else
-		ok = open_box(key, box, size, context, plain) ||
-		     err_set(err, ERR_REFUSED, "sealed_broken",
-			     "the sealed %s does not open: it was tampered "
-			     "with, or moved there from elsewhere",
-			     context);
-	free(box);
+	if (!sealed_text_read(SEALED_BOX, keyring, context, sealed,
+		    crypto_box_SEALBYTES, &box, err))
+		return false;
+	bool ok = open_box(&box, context, plain) ||
+		  sealed_refuse_broken(context, err);
+	free(box.bytes);
 	return ok;
 }

@@ -5,11 +5,15 @@
  */
 #include "transfer.h"
 
+#include <byoc/wipe.h>
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Connections to clusters are used once; as many of them as the caller has
+ * calls to clusters in the air, and no more than these. */
+enum { CLUSTER_CONNECTIONS_MOST = 256 };
 
 struct hetzner_client {
 	CURLM *multi;
@@ -23,41 +27,22 @@ struct hetzner_client {
 	size_t wait_room;
 };
 
-static void wipe_and_free(void *memory)
-{
-	if (memory)
-		explicit_bzero(memory, malloc_usable_size(memory));
-	free(memory);
-}
-
-static void *resize_and_wipe(void *old, size_t size)
-{
-	if (!old)
-		return malloc(size);
-	if (size <= malloc_usable_size(old))
-		return old;
-	void *new = malloc(size);
-	if (!new)
-		return NULL;
-	memcpy(new, old, malloc_usable_size(old));
-	wipe_and_free(old);
-	return new;
-}
-
 static bool start(struct hetzner_client *client)
 {
 	long most = client->options.max_connections;
 
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free,
-		    resize_and_wipe, strdup, calloc))
+		    wipe_and_resize, strdup, calloc))
 		return false;
 	client->multi = curl_multi_init();
 	if (!client->multi)
 		return false;
-	curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, most);
-	curl_multi_setopt(
-		client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+		most + CLUSTER_CONNECTIONS_MOST);
+	curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
+	/* Those to clusters are counted, too, and would drive out others. */
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
+		most + CLUSTER_CONNECTIONS_MOST);
 	return true;
 }
 
@@ -201,8 +186,8 @@ size_t hetzner_client_in_flight(const struct hetzner_client *client)
 	return client->in_flight;
 }
 
-void hetzner_client_poll(struct hetzner_client *client, const int *sockets,
-	bool *readable, size_t count, int timeout_ms)
+void hetzner_client_poll(struct hetzner_client *client,
+	const struct pollfd *sockets, size_t count, int timeout_ms)
 {
 	if (count > client->wait_room) {
 		client->waits = memory_resize(
@@ -211,12 +196,17 @@ void hetzner_client_poll(struct hetzner_client *client, const int *sockets,
 	}
 	for (size_t i = 0; i < count; i++)
 		client->waits[i] = (struct curl_waitfd){
-			.fd = sockets[i], .events = CURL_WAIT_POLLIN};
+			.fd = sockets[i].fd,
+			.events = (short)((sockets[i].events & POLLIN
+							  ? CURL_WAIT_POLLIN
+							  : 0) |
+					  (sockets[i].events & POLLOUT
+							  ? CURL_WAIT_POLLOUT
+							  : 0)),
+		};
 	/* What is complete already must not wait. */
 	if (client->complete)
 		timeout_ms = 0;
 	curl_multi_poll(client->multi, client->waits, (unsigned)count,
 		timeout_ms, NULL);
-	for (size_t i = 0; readable && i < count; i++)
-		readable[i] = client->waits[i].revents != 0;
 }

@@ -1,12 +1,15 @@
 /*
- * What an answer comes down to. Hetzner's error code decides; where there is
- * none (a gateway in front answers in HTML, or not at all), the HTTP status.
- * Two tables hold all of it: a new code is one line.
+ * What an answer comes down to. Hetzner's error code decides, and the HTTP
+ * status where the code is new. Without a code it is not Hetzner who speaks
+ * but something in between: that is never a verdict, and may pass. Two tables
+ * hold all of it: a new code is one line.
  */
 #include <byoc/hetzner.h>
+#include <byoc/wipe.h>
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What Hetzner's error code means, and what a person can do about it. */
@@ -37,6 +40,7 @@ static const struct meaning meanings[] = {
 	{"conflict", REPLY_BUSY, NULL, NULL},
 	{"locked", REPLY_BUSY, NULL, NULL},
 	{"resource_in_use", REPLY_BUSY, NULL, NULL},
+	{"primary_ip_assigned", REPLY_BUSY, NULL, NULL},
 	{"invalid_input", REPLY_REFUSED, NULL, NULL},
 	{"json_error", REPLY_REFUSED, NULL, NULL},
 	{"protected", REPLY_PROTECTED, NULL, NULL},
@@ -100,6 +104,7 @@ static bool is_redirect(int status)
 	return status >= 300 && status < 400;
 }
 
+/* Of a code that is not in the table. */
 static enum reply_class class_by_status(int status)
 {
 	switch (status) {
@@ -119,8 +124,6 @@ static enum reply_class class_by_status(int status)
 	default:
 		break;
 	}
-	if (status >= 200 && status < 300)
-		return REPLY_OK;
 	/* The API does not redirect: something in between does. */
 	return status >= 500 || is_redirect(status) ? REPLY_TRANSIENT
 						    : REPLY_REFUSED;
@@ -187,12 +190,21 @@ static void read_success(struct reply *reply)
 		"HTTP status %d without JSON", reply->status);
 }
 
+static enum reply_class class_of_failure(const struct reply *reply)
+{
+	const struct meaning *meaning = find_meaning(reply->code);
+
+	if (meaning)
+		return meaning->class;
+	if (reply->code[0])
+		return class_by_status(reply->status);
+	return reply->status == 429 ? REPLY_RATE_LIMIT : REPLY_TRANSIENT;
+}
+
 static void read_failure(struct reply *reply)
 {
 	read_error(reply);
-	const struct meaning *meaning = find_meaning(reply->code);
-	reply->class =
-		meaning ? meaning->class : class_by_status(reply->status);
+	reply->class = class_of_failure(reply);
 	if (!reply->code[0])
 		snprintf(reply->code, sizeof reply->code, "http_%d",
 			reply->status);
@@ -226,32 +238,36 @@ static enum reply_class class_of_cluster(int status)
 {
 	if (status >= 200 && status < 300)
 		return REPLY_OK;
-	if (status == 404)
-		return REPLY_NOT_FOUND;
 	if (status == 429)
 		return REPLY_RATE_LIMIT;
-	return status >= 500 ? REPLY_TRANSIENT : REPLY_REFUSED;
+	if (status < 400 || status >= 500)
+		return REPLY_TRANSIENT;
+	return status == 404 ? REPLY_NOT_FOUND : REPLY_REFUSED;
 }
 
-/* A failure is an object of kind Status, with a message. */
-void reply_read_cluster(
-	struct reply *reply, int status, const char *body, size_t size)
+/*
+ * Nobody but the cluster can have spoken, for it has proved who it is. It is
+ * its owner's, who may say anything, also what was sent there: so the status
+ * alone counts, and nothing of what it says is read or told.
+ */
+void reply_read_cluster(struct reply *reply, int status)
 {
-	struct err ignored = {0};
-
 	*reply = (struct reply){.class = class_of_cluster(status),
 		.status = status,
 		.rate_limit = -1,
 		.rate_remaining = -1};
 	if (reply->class == REPLY_OK)
 		return;
-	if (size > 0)
-		reply->body = json_parse(body, size, &ignored);
-	struct json_in root = {reply->body, "answer", &ignored};
-	const char *message = json_opt_text_ref(&root, "message");
 	snprintf(reply->code, sizeof reply->code, "http_%d", status);
-	snprintf(reply->message, sizeof reply->message, "HTTP status %d%s%s",
-		status, message ? ": " : "", message ? message : "");
+	snprintf(reply->message, sizeof reply->message, "HTTP status %d",
+		status);
+}
+
+void reply_keep(struct reply *reply, const char *text, size_t size)
+{
+	reply->text = memory_new(size + 1);
+	memcpy(reply->text, text, size);
+	reply->text_size = size;
 }
 
 void reply_lost(struct reply *reply, const char *what)
@@ -266,6 +282,7 @@ void reply_lost(struct reply *reply, const char *what)
 void reply_clear(struct reply *reply)
 {
 	json_free(reply->body);
+	wipe_and_free(reply->text);
 	*reply = (struct reply){0};
 }
 

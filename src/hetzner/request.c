@@ -16,6 +16,7 @@ static const char *const method_words[] = {
 	[METHOD_POST] = "POST",
 	[METHOD_DELETE] = "DELETE",
 	[METHOD_PATCH] = "PATCH",
+	[METHOD_PUT] = "PUT",
 };
 _Static_assert(COUNT(method_words) == METHOD_COUNT, "name every method");
 
@@ -67,6 +68,18 @@ void request_post(struct request *request, struct arena *arena,
 
 	va_start(args, fmt);
 	*request = (struct request){.method = METHOD_POST,
+		.path = format_path(arena, fmt, args),
+		.body = body};
+	va_end(args);
+}
+
+void request_put(struct request *request, struct arena *arena,
+	struct json_object *body, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	*request = (struct request){.method = METHOD_PUT,
 		.path = format_path(arena, fmt, args),
 		.body = body};
 	va_end(args);

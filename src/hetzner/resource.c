@@ -34,6 +34,8 @@ static void read_public(const struct json_in *object, struct seen *seen)
 {
 	struct json_in public_net, ipv4;
 
+	json_opt_text(object, "ip", seen->public_address,
+		sizeof seen->public_address); /* a primary IP is one */
 	if (json_opt_into(object, "public_net", &public_net) &&
 		json_opt_into(&public_net, "ipv4", &ipv4))
 		json_opt_text(&ipv4, "ip", seen->public_address,

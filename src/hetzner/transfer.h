@@ -12,11 +12,14 @@ struct transfer {
 	void *tag;
 	struct secret authorization; /* the header's line */
 	struct secret body;
-	struct curl_slist headers[3]; /* their data are not curl's */
+	struct curl_slist headers[3]; /* Authorization, Content-Type, Accept;
+				       * their data are not curl's */
 	char *answer;
 	size_t size, room;
-	bool oversized;
+	size_t header_size;
+	bool oversized; /* the answer, or its headers */
 	bool to_cluster;
+	bool asks; /* a cluster, for what it has to tell */
 	bool in_air;
 	CURLcode result;
 	char trouble[CURL_ERROR_SIZE];

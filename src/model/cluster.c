@@ -13,6 +13,11 @@ bool cluster_name_valid(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
+bool cluster_api_is_open(const struct cluster *cluster)
+{
+	return strstr(cluster->api_sources, "0.0.0.0/0") != NULL;
+}
+
 void resource_name(const struct cluster *cluster, const char *what, int index,
 	char name[NAME_SIZE])
 {

@@ -45,39 +45,21 @@ static bool read_phase(const struct json_in *in, struct job *job)
 	return true;
 }
 
-/*
- * Base64 of exactly 32 bytes, in the one way to write them: the last digit has
- * two bits that mean nothing, and they are zero.
- */
-static bool is_public_key(const char *text)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij"
-				     "klmnopqrstuvwxyz0123456789+/";
-	enum { DIGITS = PUBLIC_KEY_SIZE - 2 };
-
-	return strspn(text, digits) == DIGITS &&
-	       strchr("AEIMQUYcgkosw048", text[DIGITS - 1]) &&
-	       strcmp(text + DIGITS, "=") == 0;
-}
-
+/* Whether so long a life is allowed is told by the answer. */
 static bool read_kubeconfig(const struct json_in *in, struct job *job)
 {
 	job->lifetime_s = KUBECONFIG_LIFETIME_S;
-	json_text(in, "public_key", job->public_key, sizeof job->public_key);
 	json_opt_int(in, "lifetime_s", &job->lifetime_s);
-	if (in->err->kind)
-		return false;
-	if (!is_public_key(job->public_key))
-		return err_set(in->err, ERR_BAD_INPUT, "bad_job",
-			"job.public_key: want the base64 of an X25519 key's "
-			"32 bytes");
-	if (job->lifetime_s < KUBECONFIG_LIFETIME_LEAST_S ||
-		job->lifetime_s > KUBECONFIG_LIFETIME_MOST_S)
-		return err_set(in->err, ERR_BAD_INPUT, "bad_job",
-			"job.lifetime_s: want %d to %d seconds",
-			KUBECONFIG_LIFETIME_LEAST_S,
-			KUBECONFIG_LIFETIME_MOST_S);
-	return true;
+	return !in->err->kind;
+}
+
+static bool read_teardown(const struct json_in *in, struct job *job)
+{
+	json_opt_flag(in, "with_neighbours", &job->removal.with_neighbours);
+	json_opt_flag(in, "keep_volumes", &job->removal.keep_volumes);
+	json_opt_flag(in, "all_gone", &job->removal.all_gone);
+	json_opt_flag(in, "dry_run", &job->removal.dry_run);
+	return !in->err->kind;
 }
 
 static bool read_job(const struct json_in *in, struct job *job)
@@ -96,6 +78,8 @@ static bool read_job(const struct json_in *in, struct job *job)
 		strcpy(job->traceparent, traceparent);
 	if (job->type == JOB_CLUSTER_PHASE)
 		return read_phase(in, job);
+	if (job->type == JOB_CLUSTER_TEARDOWN)
+		return read_teardown(in, job);
 	return job->type != JOB_CLUSTER_KUBECONFIG || read_kubeconfig(in, job);
 }
 

@@ -42,6 +42,21 @@ int cluster_type_control_planes(enum cluster_type type)
 	return type == CLUSTER_DEDICATED_HA ? 3 : 1;
 }
 
+static const char *const pod_security_text[] = {
+	[POD_SECURITY_PRIVILEGED] = "privileged",
+	[POD_SECURITY_BASELINE] = "baseline",
+	[POD_SECURITY_RESTRICTED] = "restricted",
+};
+WORDS("pod security", pod_security_text, POD_SECURITY_COUNT)
+pod_security_words = {"pod security", pod_security_text, POD_SECURITY_COUNT};
+
+static const char *const ingress_text[] = {
+	[INGRESS_NONE] = "none",
+	[INGRESS_TRAEFIK] = "traefik",
+};
+WORDS("ingress", ingress_text, INGRESS_COUNT)
+ingress_words = {"ingress", ingress_text, INGRESS_COUNT};
+
 static const char *const cluster_status_text[] = {
 	[CLUSTER_PENDING] = "pending",
 	[CLUSTER_PROVISIONING] = "provisioning",
@@ -66,6 +81,8 @@ static const char *const goal_text[] = {
 	[GOAL_PROVISION] = "provision",
 	[GOAL_TEARDOWN] = "teardown",
 	[GOAL_REFRESH] = "refresh",
+	[GOAL_SWEEP] = "sweep",
+	[GOAL_SURVEY] = "survey",
 };
 WORDS("goal", goal_text, GOAL_COUNT)
 goal_words = {"goal", goal_text, GOAL_COUNT};
@@ -94,7 +111,7 @@ static const char *const job_type_text[] = {
 WORDS("job type", job_type_text, JOB_TYPE_COUNT)
 job_type_words = {"type", job_type_text, JOB_TYPE_COUNT};
 
-enum goal job_goal(enum job_type type)
+enum goal job_goal(const struct job *job)
 {
 	static const enum goal goals[] = {
 		[JOB_CREDENTIAL_VALIDATE] = GOAL_COUNT,
@@ -105,5 +122,5 @@ enum goal job_goal(enum job_type type)
 		[JOB_CLUSTER_KUBECONFIG] = GOAL_COUNT,
 	};
 	_Static_assert(COUNT(goals) == JOB_TYPE_COUNT, "one for each");
-	return goals[type];
+	return job->removal.dry_run ? GOAL_SURVEY : goals[job->type];
 }

@@ -1,8 +1,8 @@
 /*
- * Find, claim, create: how everything comes to exist, once, although Hetzner
- * has no idempotency keys. What an earlier attempt may have made is looked up
- * by its labels first; a name that exists already is looked up by name. Two
- * workers that both do this still end with one resource.
+ * Find, claim, recall, create: how everything comes to exist, once, although
+ * Hetzner has no idempotency keys. What an earlier attempt may have made is
+ * looked up by its labels first; a name that exists already is looked up by
+ * name. Two workers that both do this still end with one resource.
  */
 #include "parts.h"
 
@@ -26,8 +26,8 @@ static bool is_ours(const struct facts *facts, const struct seen *seen)
 	       strcmp(phase, phase_label(facts)) == 0;
 }
 
-static void record(
-	struct facts *facts, const struct seen *seen, const struct reply *made)
+static struct resource describe(
+	const struct facts *facts, const struct seen *seen)
 {
 	const struct resource *network = facts_recorded(facts, "network", 0);
 	struct resource resource = {.kind = facts->phase->kind,
@@ -40,11 +40,29 @@ static void record(
 	memcpy(resource.public_address, seen->public_address, ADDRESS_SIZE);
 	if (network)
 		seen_on_network(seen, network->id, resource.private_address);
-	if (made)
-		resource.action_count = reply_actions(
-			made, resource.actions, COUNT(resource.actions));
-	facts->memory.begun = resource.action_count > 0;
-	facts_record(facts, &resource);
+	return resource;
+}
+
+/* What Hetzner has not finished when it answers to the creation. */
+static bool is_awaited(enum resource_kind kind)
+{
+	return kind == RESOURCE_SERVER || kind == RESOURCE_LOAD_BALANCER;
+}
+
+/* With the reply to its creation, the ids of its actions were lost as well. */
+static void adopt(struct facts *facts, const struct seen *seen)
+{
+	struct resource resource = describe(facts, seen);
+
+	if (is_awaited(resource.kind))
+		facts->memory.adopted = resource;
+	else
+		facts_record(facts, &resource);
+}
+
+static bool is_there(const struct facts *facts)
+{
+	return facts->memory.adopted.id || facts_own(facts);
 }
 
 /* ---- find: by label, where an earlier attempt may have made it ---- */
@@ -52,7 +70,7 @@ static void record(
 bool find_met(const struct facts *facts)
 {
 	return facts->lease_count <= 1 || facts->memory.looked ||
-	       facts_own(facts);
+	       is_there(facts);
 }
 
 bool find_ask(struct facts *facts, struct ask *ask, struct err *err)
@@ -110,7 +128,7 @@ enum verdict find_take(
 	if (!oldest.id)
 		facts->memory.looked = true;
 	else if (duplicates->count == 0)
-		record(facts, &oldest, NULL);
+		adopt(facts, &oldest);
 	return VERDICT_NEXT;
 }
 
@@ -118,7 +136,7 @@ enum verdict find_take(
 
 bool claim_met(const struct facts *facts)
 {
-	return !facts->memory.collided || facts_own(facts);
+	return !facts->memory.collided || is_there(facts);
 }
 
 /* An SSH key collides by its fingerprint too, under whatever name. */
@@ -160,7 +178,7 @@ static enum verdict claim(
 			return phase_wait(facts,
 				phase_doing(facts, "Replacing", seen->name),
 				err);
-		record(facts, seen, NULL);
+		adopt(facts, seen);
 		return VERDICT_NEXT;
 	}
 	err_set(err, ERR_REFUSED, "name_taken",
@@ -200,6 +218,42 @@ enum verdict claim_take(
 	return VERDICT_FAILED;
 }
 
+/* ---- recall: what becomes of that which was adopted ---- */
+
+bool recall_met(const struct facts *facts)
+{
+	return facts->memory.adopted.id == 0;
+}
+
+bool recall_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	const struct resource *adopted = &facts->memory.adopted;
+
+	(void)err;
+	request_get(&ask->request, facts->arena,
+		"/%s/%lld/actions?status=running&status=error&sort=id:desc",
+		kind_plural(adopted->kind), (long long)adopted->id);
+	return true;
+}
+
+/* Recorded as if the reply had come: `await` sees to what runs or failed. */
+enum verdict recall_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	struct resource *adopted = &facts->memory.adopted;
+
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(facts, reply,
+			phase_doing(facts, "Looking for", adopted->name), err);
+	if (!phase_is_action_list(reply, err))
+		return VERDICT_FAILED;
+	adopted->action_count =
+		reply_actions(reply, adopted->actions, COUNT(adopted->actions));
+	facts_record(facts, adopted);
+	*adopted = (struct resource){0};
+	return VERDICT_NEXT;
+}
+
 /* ---- create ---- */
 
 bool create_met(const struct facts *facts)
@@ -231,9 +285,22 @@ bool create_ask(struct facts *facts, struct ask *ask, struct err *err)
 		facts, body, &ask->request.user_data, err);
 }
 
+/* The network, the key: whatever it was to be made with or on. */
+static enum verdict refuse_gone(
+	const struct reply *reply, const char *doing, struct err *err)
+{
+	err_set(err, ERR_RETRY, "resource_gone",
+		"%s: %s. Something that the cluster needs was removed from the "
+		"project while the cluster was being made. Delete this cluster "
+		"and create it again.",
+		doing, reply->message);
+	return VERDICT_FAILED;
+}
+
 enum verdict create_take(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
+	const char *doing = phase_doing(facts, "Creating", facts_name(facts));
 	struct seen seen;
 
 	if (reply->class == REPLY_TAKEN) {
@@ -242,18 +309,21 @@ enum verdict create_take(
 		return VERDICT_NEXT;
 	}
 	if (reply->class == REPLY_UNAVAILABLE) {
-		reply_fail(reply,
-			phase_doing(facts, "Creating", facts_name(facts)), err);
+		reply_fail(reply, doing, err);
 		return phase_sold_out(facts, err);
 	}
+	if (reply->class == REPLY_NOT_FOUND)
+		return refuse_gone(reply, doing, err);
 	if (reply->class != REPLY_OK)
-		return phase_otherwise(facts, reply,
-			phase_doing(facts, "Creating", facts_name(facts)), err);
+		return phase_otherwise(facts, reply, doing, err);
 	if (!reply_resource(reply, facts->phase->kind, &seen, err))
 		return VERDICT_FAILED;
-	record(facts, &seen, reply);
+	struct resource made = describe(facts, &seen);
+	made.action_count =
+		reply_actions(reply, made.actions, COUNT(made.actions));
+	facts->memory.begun = made.action_count > 0;
+	facts_record(facts, &made);
 	return VERDICT_NEXT;
 }
 
 const struct step make_steps[] = {STEPS_TO_MAKE, {0}};
-const struct step server_steps[] = {STEPS_TO_MAKE, STEP_AWAIT, {0}};

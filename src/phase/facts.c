@@ -36,25 +36,12 @@ const struct resource *facts_recorded(
 	return fact ? &fact->resource : NULL;
 }
 
-/* A list of the arena's with room for one more; the old one stays there. */
-static void *grow(struct arena *arena, void *items, size_t count, size_t *room,
-	size_t size)
-{
-	if (count < *room)
-		return items;
-	*room = *room ? 2 * *room : 8;
-	void *more = arena_take(arena, *room * size);
-	if (count)
-		memcpy(more, items, count * size);
-	return more;
-}
-
 static struct fact_resource *add_fact(
 	struct facts *facts, const struct resource *resource)
 {
-	facts->resources =
-		grow(facts->arena, facts->resources, facts->resource_count,
-			&facts->resource_room, sizeof *facts->resources);
+	facts->resources = arena_grow(facts->arena, facts->resources,
+		facts->resource_count, &facts->resource_room,
+		sizeof *facts->resources);
 	struct fact_resource *fact = &facts->resources[facts->resource_count++];
 	*fact = (struct fact_resource){.resource = *resource};
 	return fact;
@@ -85,22 +72,6 @@ void facts_remove(struct facts *facts, const char *phase, int index)
 		fact->change = CHANGE_REMOVE;
 }
 
-void facts_forget(struct facts *facts, enum resource_kind kind, int64_t id)
-{
-	for (size_t i = 0; i < facts->resource_count; i++) {
-		struct fact_resource *fact = &facts->resources[i];
-		if (fact->resource.kind == kind && fact->resource.id == id)
-			fact->change = CHANGE_REMOVE;
-	}
-}
-
-void facts_forget_kind(struct facts *facts, enum resource_kind kind)
-{
-	for (size_t i = 0; i < facts->resource_count; i++)
-		if (facts->resources[i].resource.kind == kind)
-			facts->resources[i].change = CHANGE_REMOVE;
-}
-
 const struct resource *facts_own(const struct facts *facts)
 {
 	return facts_recorded(facts, facts->phase->name, facts->index);
@@ -116,6 +87,14 @@ const struct resource *facts_need(
 			"The phase %s needs the %s, which is not recorded.",
 			facts->phase->name, phase);
 	return resource;
+}
+
+const char *facts_server(const struct facts *facts, struct err *err)
+{
+	const struct resource *front = facts_need(facts, "load_balancer", err);
+
+	return front ? kubernetes_server(facts->arena, front->public_address)
+		     : NULL;
 }
 
 /* One of many has its number in its name. */
@@ -137,22 +116,41 @@ const char *facts_cluster_selector(const struct facts *facts)
 				      facts->cluster.id));
 }
 
-void found_add(
-	struct arena *arena, struct found *found, int64_t id, const char *name)
+struct kept *facts_keep(
+	struct facts *facts, const struct resource *resource, enum stay stay)
 {
-	if (found_has(found, id))
-		return;
-	found->items = grow(arena, found->items, found->count, &found->room,
-		sizeof *found->items);
-	found->items[found->count].id = id;
-	found->items[found->count].attached = false;
-	found->items[found->count++].name = arena_copy_text(arena, name);
+	for (size_t i = 0; i < facts->kept_count; i++)
+		if (facts->kept[i].resource.kind == resource->kind &&
+			facts->kept[i].resource.id == resource->id)
+			return &facts->kept[i];
+	facts->kept = arena_grow(facts->arena, facts->kept, facts->kept_count,
+		&facts->kept_room, sizeof *facts->kept);
+	struct kept *kept = &facts->kept[facts->kept_count++];
+	*kept = (struct kept){.resource = *resource, .stay = stay};
+	return kept;
 }
 
-bool found_has(const struct found *found, int64_t id)
+struct fact_resource *facts_with_id(
+	const struct facts *facts, enum resource_kind kind, int64_t id)
 {
-	for (size_t i = 0; i < found->count; i++)
-		if (found->items[i].id == id)
-			return true;
-	return false;
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		struct fact_resource *fact = &facts->resources[i];
+		if (fact->change != CHANGE_REMOVE &&
+			fact->resource.kind == kind && fact->resource.id == id)
+			return fact;
+	}
+	return NULL;
+}
+
+int facts_next_index(const struct facts *facts, const char *phase)
+{
+	int next = 0;
+
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		const struct resource *resource = &facts->resources[i].resource;
+		if (strcmp(resource->phase, phase) == 0 &&
+			resource->index >= next)
+			next = resource->index + 1;
+	}
+	return next;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <byoc/kubernetes.h>
 #include <byoc/phase.h>
 
 /* The same in every cluster: it has a network of its own. */
@@ -13,9 +14,8 @@
 #define SUBNET_RANGE "10.0.0.0/24"
 #define ROUTER_ADDRESS "10.0.0.1"
 /* The API hands out the lowest free address, so this one stays free. */
-#define GATEWAY_ADDRESS "10.0.0.254"
+#define GATEWAY_PRIVATE_ADDRESS "10.0.0.254"
 #define SERVER_IMAGE "ubuntu-24.04"
-enum { API_PORT = 6443 };
 
 enum { PER_PAGE = 50 }; /* the most that the API gives */
 
@@ -27,7 +27,7 @@ enum { PER_PAGE = 50 }; /* the most that the API gives */
  */
 enum verdict phase_wait(
 	struct facts *facts, const char *doing, struct err *err);
-/* The same from a step's `ask`. */
+/* Of a step's `ask`: not yet. */
 bool phase_ask_later(struct facts *facts, struct ask *ask, int wait_ms);
 int phase_wait_ms(const struct facts *facts);
 /* What a step does not treat itself: busy waits, anything else fails. */
@@ -47,11 +47,19 @@ const char *kind_noun(enum resource_kind kind);
 const char *phase_doing(
 	const struct facts *facts, const char *verb, const char *name);
 
-/* ---- facts.c ---- */
+/* ---- found.c ---- */
 
+/* A list of the arena's with room for one more; the old one stays there. */
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *room,
+	size_t size);
+
+/* Adds what is not there yet; takes as long for the last as for the first. */
 void found_add(
 	struct arena *arena, struct found *found, int64_t id, const char *name);
 bool found_has(const struct found *found, int64_t id);
+
+/* ---- facts.c ---- */
+
 /* What this phase has made, or NULL. */
 const struct resource *facts_own(const struct facts *facts);
 /* What another phase has made; its needs promise it: else an ERR_BUG. */
@@ -60,6 +68,16 @@ const struct resource *facts_need(
 /* Marks as gone: one resource by its id, all of a kind. */
 void facts_forget(struct facts *facts, enum resource_kind kind, int64_t id);
 void facts_forget_kind(struct facts *facts, enum resource_kind kind);
+/* Where the cluster's own API is; NULL with an error. */
+const char *facts_server(const struct facts *facts, struct err *err);
+/* What is recorded with Hetzner's id, or NULL; valid until one is added. */
+struct fact_resource *facts_with_id(
+	const struct facts *facts, enum resource_kind kind, int64_t id);
+/* An index that no resource of the phase has, nor had in this lease. */
+int facts_next_index(const struct facts *facts, const char *phase);
+/* Notes something that stays, once. */
+struct kept *facts_keep(
+	struct facts *facts, const struct resource *resource, enum stay stay);
 /* The name that this phase gives to what it makes; the arena's. */
 const char *facts_name(const struct facts *facts);
 /* "mengi.cloud/cluster=<id>", percent-encoded; the arena's. */
@@ -76,14 +94,20 @@ const char *facts_cluster_selector(const struct facts *facts);
 /* discard.c: deletes duplicates, and what did not come to life. */
 STEP(discard);
 /* ensure.c: looks up what an earlier attempt may have made; adopts what bears
- * our name; creates. */
+ * our name, asks what becomes of it; creates. */
 STEP(find);
 STEP(claim);
+STEP(recall);
 STEP(create);
 /* await.c: waits until Hetzner is through with it. */
 STEP(await);
 /* sold_out.c: tells what else there is. */
 STEP(others);
+/* provision/joined.c: asks the cluster's own API who is in it. */
+STEP(nodes);
+STEP(system);
+/* change/rollout.c: waits until what was restarted runs again. */
+STEP(rollout);
 #undef STEP
 /*
  * `err` says that it is sold out: VERDICT_FAILED, or after the last attempt
@@ -94,20 +118,27 @@ enum verdict phase_sold_out(struct facts *facts, struct err *err);
 	{                                                                      \
 #name, name##_met, name##_ask, name##_take                     \
 	}
-#define STEPS_TO_MAKE                                                          \
-	ROW(others), ROW(discard), ROW(find), ROW(claim), ROW(create)
+/* Of a step that asks nothing: there is no reply for it to take. */
+#define ROW_SILENT(name)                                                       \
+	{                                                                      \
+#name, name##_met, name##_ask, NULL                            \
+	}
+#define STEPS_TO_ADOPT                                                         \
+	ROW(others), ROW(discard), ROW(find), ROW(claim), ROW(recall)
+#define STEPS_TO_MAKE STEPS_TO_ADOPT, ROW(create)
 #define STEP_AWAIT ROW(await)
 
 /* ---- The phases ---- */
 
 extern const struct step prepare_steps[];
-extern const struct step make_steps[];   /* just made, ... */
-extern const struct step server_steps[]; /* ... or also awaited */
+extern const struct step make_steps[];
+extern const struct step node_steps[];
 extern const struct step nat_gateway_steps[];
 extern const struct step load_balancer_steps[];
 extern const struct step ready_steps[];
 extern const struct step halt_steps[];
 extern const struct step remove_steps[];
+extern const struct step survey_steps[];
 extern const struct step hcloud_secret_steps[];
 
 bool ssh_key_describe(const struct facts *facts, struct json_object *body,
@@ -118,6 +149,8 @@ bool firewall_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);
 bool placement_group_describe(const struct facts *facts,
 	struct json_object *body, struct secret *user_data, struct err *err);
+bool gateway_address_describe(const struct facts *facts,
+	struct json_object *body, struct secret *user_data, struct err *err);
 bool nat_gateway_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);
 bool load_balancer_describe(const struct facts *facts, struct json_object *body,
@@ -127,6 +160,11 @@ bool control_plane_describe(const struct facts *facts, struct json_object *body,
 bool worker_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);
 
+/* provision/ready.c: not ready, for want of what `lacks` says; a person is told
+ * while it waits. After half an hour it fails. */
+enum verdict ready_wait(
+	struct facts *facts, const char *lacks, struct err *err);
+
 /* server_types.c: asks for a page of types, reads it; when all are read,
  * chooses, or names those that nodes can have ("" or a sentence). */
 void server_types_ask(struct facts *facts, struct request *request);
@@ -134,9 +172,55 @@ const char *server_types_others(const struct facts *facts);
 bool server_types_read(
 	struct facts *facts, const struct reply *reply, struct err *err);
 bool server_types_choose(struct facts *facts, struct err *err);
-/* remove_list.c: what is to be deleted. */
+
+/* ---- teardown: what the files there share ---- */
+
+/* On the load balancers that Kubernetes makes. */
+#define LABEL_CONTROLLER "hcloud-ccm/service-uid"
+/* On a volume that was kept: which cluster it was of. */
+#define LABEL_KEPT "mengi.cloud/kept-from"
+
+/* A network's own members by kind: balancers and servers. */
+bool remove_is_member(enum resource_kind kind);
+bool remove_is_sweep(const struct facts *facts);
+/* Is one of this kind recorded, and not merely seen at a server? */
+bool remove_is_recorded(const struct facts *facts, enum resource_kind kind);
+
+/* list.c: reads answers, judges what they show by belongs.c, and records what
+ * goes with the cluster and notes what stays. */
 bool remove_learn_networks(
 	struct facts *facts, const struct reply *reply, struct err *err);
-bool remove_add_victims(struct facts *facts, enum resource_kind kind,
+/* The cluster's servers, and what is at them. */
+bool remove_learn_servers(
+	struct facts *facts, const struct reply *reply, struct err *err);
+/* Any list of a kind; nothing in it is trusted to fit what was asked for. */
+bool remove_learn_listed(struct facts *facts, enum resource_kind kind,
 	const struct reply *reply, struct err *err);
-void remove_add_recorded(struct facts *facts, enum resource_kind kind);
+/* One that was asked for by its id. */
+bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
+	const struct reply *reply, struct err *err);
+/* Does an answer show anything with the cluster's label? */
+bool remove_is_proof(const struct reply *reply, enum resource_kind kind,
+	const struct facts *facts);
+/* The next member or companion that nobody has judged yet; false: none. */
+bool remove_next_stranger(
+	const struct facts *facts, enum resource_kind *kind, int64_t *id);
+/* Is there a balancer that only the controller's list tells of? */
+bool remove_has_unknown_fronts(const struct facts *facts);
+
+/* survey.c: steps that learn what there is. */
+#define STEP(name)                                                             \
+	bool name##_met(const struct facts *);                                 \
+	bool name##_ask(struct facts *, struct ask *, struct err *);           \
+	enum verdict name##_take(                                              \
+		struct facts *, const struct reply *, struct err *)
+STEP(prove);
+STEP(learn);
+STEP(survey);
+STEP(fronts);
+STEP(strangers);
+/* prices.c: what it all costs. */
+STEP(prices);
+#undef STEP
+/* What decides the price of something that was seen. */
+void bill_read(const struct seen *seen, struct bill *bill);

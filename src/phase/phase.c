@@ -12,9 +12,20 @@ enum {
 	WAIT_MOST_MS = 5000,
 	RATE_LIMIT_WAIT_MS = 5000,
 	PATIENCE_MS = 10 * 60 * 1000,
+	/* Attempts of a provisioning; the last ones come each minute. */
 	RETRIES_MOST = 20,
-	UNAVAILABLE_MOST = 10,
+	OUTAGES_MOST = 6 * 60 + RETRIES_MOST,
+	SURVEYS_MOST = 5, /* somebody waits for its answer */
 };
+
+static const char *const fate_text[] = {
+	[FATE_NONE] = "none",
+	[FATE_DELETED] = "deleted",
+	[FATE_GONE] = "gone",
+	[FATE_KEPT] = "kept",
+};
+_Static_assert(COUNT(fate_text) == FATE_COUNT, "name every fate");
+const struct words fate_words = {"fate", fate_text, FATE_COUNT};
 
 static const struct step *first_unmet(const struct facts *facts)
 {
@@ -27,32 +38,39 @@ static const struct step *first_unmet(const struct facts *facts)
 
 enum progress phase_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
-	const struct step *step = first_unmet(facts);
+	do {
+		const struct step *step = first_unmet(facts);
 
-	*ask = (struct ask){0};
-	facts->memory.asked = step;
-	if (!step)
-		return PROGRESS_DONE;
-	if (!step->ask(facts, ask, err)) {
-		request_clear(&ask->request);
-		return PROGRESS_FAILED;
-	}
+		*ask = (struct ask){0};
+		facts->memory.asked = step;
+		if (!step)
+			return PROGRESS_DONE;
+		if (!step->ask(facts, ask, err)) {
+			request_clear(&ask->request);
+			return PROGRESS_FAILED;
+		}
+	} while (ask->kind == ASK_NOTHING);
+	facts->memory.asked_cluster = ask->request.server != NULL;
+	facts->memory.makes = facts->phase->describe &&
+			      ask->kind == ASK_REQUEST &&
+			      ask->request.method == METHOD_POST;
 	return ask->kind == ASK_WAIT ? PROGRESS_WAITS : PROGRESS_ASKS;
 }
 
 enum verdict phase_take(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
-	if (reply->class == REPLY_RATE_LIMIT) {
+	bool of_cluster = facts->memory.asked_cluster;
+	bool lost = reply->class == REPLY_TRANSIENT;
+
+	if (reply->class == REPLY_RATE_LIMIT && !of_cluster) {
 		facts->wait_ms = RATE_LIMIT_WAIT_MS;
 		return VERDICT_WAIT;
 	}
-	if (reply->class == REPLY_CREDENTIAL ||
-		reply->class == REPLY_TRANSIENT) {
-		reply_fail(reply,
-			facts->phase->asks_cluster ? "Asking the cluster"
-						   : "Asking Hetzner",
-			err);
+	facts->outage = lost && !of_cluster;
+	facts->unanswered = lost && facts->memory.makes;
+	if (facts->outage || reply->class == REPLY_CREDENTIAL) {
+		reply_fail(reply, "Asking Hetzner", err);
 		return VERDICT_FAILED;
 	}
 	return facts->memory.asked->take(facts, reply, err);
@@ -145,21 +163,58 @@ const char *phase_doing(
 		kind_noun(facts->phase->kind), name);
 }
 
-static bool sold_out(const char *code)
+static int most_attempts(const struct facts *facts, const struct err *err)
 {
-	return strcmp(code, "resource_unavailable") == 0 ||
-	       strcmp(code, "placement_error") == 0;
+	static const struct {
+		const char *code;
+		int most;
+	} limits[] = {
+		{"resource_unavailable", 10},
+		{"placement_error", 10},
+		{"resource_gone", 5},
+	};
+
+	if (facts->outage)
+		return OUTAGES_MOST;
+	for (size_t i = 0; i < COUNT(limits); i++)
+		if (strcmp(limits[i].code, err->code) == 0)
+			return limits[i].most;
+	return RETRIES_MOST;
 }
 
-int phase_retry_ms(enum goal goal, const struct err *err, int failures)
+/* Until a person does something about it. */
+static bool is_a_persons_turn(const struct err *err)
+{
+	static const char *const codes[] = {
+		"neighbours", "protected", "other_project"};
+
+	for (size_t i = 0; i < COUNT(codes); i++)
+		if (strcmp(codes[i], err->code) == 0)
+			return true;
+	return false;
+}
+
+int phase_retry_ms(
+	enum goal goal, const struct facts *facts, const struct err *err)
 {
 	static const int waits_ms[] = {500, 1000, 2000, 5000, 15000, 60000};
-	size_t i = failures > 0 ? (size_t)failures - 1 : 0;
+	static const int more_ms[] = {5 * 60000, 15 * 60000, 60 * 60000};
+	int before = facts->outage ? facts->outages : facts->failures;
+	int beyond = before - (int)COUNT(waits_ms);
 
 	if (err->kind != ERR_RETRY)
 		return -1;
-	int most = sold_out(err->code) ? UNAVAILABLE_MOST : RETRIES_MOST;
-	if (goal == GOAL_PROVISION && failures >= most)
+	if (goal == GOAL_PROVISION && before + 1 >= most_attempts(facts, err))
 		return -1;
-	return waits_ms[i < COUNT(waits_ms) ? i : COUNT(waits_ms) - 1];
+	if (goal == GOAL_SURVEY &&
+		(is_a_persons_turn(err) || before + 1 >= SURVEYS_MOST))
+		return -1;
+	if (beyond < 0)
+		return waits_ms[before];
+	if (is_a_persons_turn(err))
+		return more_ms[0];
+	if (goal != GOAL_REFRESH)
+		return waits_ms[COUNT(waits_ms) - 1];
+	return more_ms[beyond < (int)COUNT(more_ms) ? beyond
+						    : (int)COUNT(more_ms) - 1];
 }

@@ -13,8 +13,9 @@ enum {
 	NETWORK,
 	FIREWALL,
 	PLACEMENT_GROUP,
-	NAT_GATEWAY,
+	GATEWAY_ADDRESS,
 	LOAD_BALANCER,
+	NAT_GATEWAY,
 	CONTROL_PLANE,
 	WORKER,
 	READY,
@@ -81,27 +82,35 @@ static const struct phase provision[] = {
 			.instances = placement_groups,
 			.describe = placement_group_describe,
 		},
-	[NAT_GATEWAY] =
+	[GATEWAY_ADDRESS] =
 		{
-			.name = "nat_gateway",
-			.steps = nat_gateway_steps,
-			.needs = NEEDS_3(SSH_KEY, NETWORK, FIREWALL),
-			.kind = RESOURCE_SERVER,
-			.role = "gateway",
-			.describe = nat_gateway_describe,
+			.name = "gateway_address",
+			.steps = make_steps,
+			.needs = NEEDS_1(PREPARE),
+			.kind = RESOURCE_PRIMARY_IP,
+			.describe = gateway_address_describe,
 		},
 	[LOAD_BALANCER] =
 		{
 			.name = "load_balancer",
 			.steps = load_balancer_steps,
-			.needs = NEEDS_1(NETWORK),
+			.needs = NEEDS_2(NETWORK, GATEWAY_ADDRESS),
 			.kind = RESOURCE_LOAD_BALANCER,
 			.describe = load_balancer_describe,
+		},
+	[NAT_GATEWAY] =
+		{
+			.name = "nat_gateway",
+			.steps = nat_gateway_steps,
+			.needs = NEEDS_3(SSH_KEY, FIREWALL, LOAD_BALANCER),
+			.kind = RESOURCE_SERVER,
+			.role = "gateway",
+			.describe = nat_gateway_describe,
 		},
 	[CONTROL_PLANE] =
 		{
 			.name = "control_plane",
-			.steps = server_steps,
+			.steps = node_steps,
 			.needs = NEEDS_4(SSH_KEY, NETWORK, PLACEMENT_GROUP,
 				LOAD_BALANCER),
 			.kind = RESOURCE_SERVER,
@@ -113,7 +122,7 @@ static const struct phase provision[] = {
 	[WORKER] =
 		{
 			.name = "worker",
-			.steps = server_steps,
+			.steps = node_steps,
 			.needs = NEEDS_3(SSH_KEY, NETWORK, LOAD_BALANCER),
 			.kind = RESOURCE_SERVER,
 			.opens_secrets = true,
@@ -128,6 +137,7 @@ static const struct phase provision[] = {
 			.needs = NEEDS_4(NAT_GATEWAY, LOAD_BALANCER,
 				CONTROL_PLANE, WORKER),
 			.kind = RESOURCE_LOAD_BALANCER,
+			.opens_secrets = true,
 		},
 };
 _Static_assert(COUNT(provision) == PROVISION_COUNT, "describe every phase");
@@ -166,7 +176,13 @@ static const struct phase teardown[] = {
 	[NETWORKS] = REMOVES("networks", RESOURCE_NETWORK, SERVERS),
 	[FIREWALLS] = REMOVES("firewalls", RESOURCE_FIREWALL, SERVERS),
 	[PLACEMENT_GROUPS] =
-		REMOVES("placement_groups", RESOURCE_PLACEMENT_GROUP, SERVERS),
+		{
+			.name = "placement_groups",
+			.steps = remove_steps,
+			.needs = NEEDS_1(SERVERS),
+			.kind = RESOURCE_PLACEMENT_GROUP,
+			.instances = placement_groups,
+		},
 	[SSH_KEYS] = REMOVES("ssh_keys", RESOURCE_SSH_KEY, HALT),
 	[PRIMARY_IPS] = REMOVES("primary_ips", RESOURCE_PRIMARY_IP, SERVERS),
 	/* Once more through everything: only nothing found is the end. */
@@ -186,7 +202,25 @@ static const struct phase refresh[] = {
 		.steps = hcloud_secret_steps,
 		.kind = RESOURCE_KIND_COUNT,
 		.opens_secrets = true,
-		.asks_cluster = true,
+	},
+};
+
+/* Some minutes after a teardown: a request that got no answer came late. */
+static const struct phase sweep[] = {
+	{
+		.name = "sweep",
+		.steps = remove_steps,
+		.kind = RESOURCE_KIND_COUNT,
+	},
+};
+
+/* What would a teardown take away? */
+static const struct phase survey[] = {
+	{
+		.name = "survey",
+		.steps = survey_steps,
+		.kind = RESOURCE_KIND_COUNT,
+		.surveys = true,
 	},
 };
 
@@ -199,6 +233,8 @@ const struct phase *plan_phases(enum goal goal, size_t *count)
 		[GOAL_PROVISION] = {provision, COUNT(provision)},
 		[GOAL_TEARDOWN] = {teardown, COUNT(teardown)},
 		[GOAL_REFRESH] = {refresh, COUNT(refresh)},
+		[GOAL_SWEEP] = {sweep, COUNT(sweep)},
+		[GOAL_SURVEY] = {survey, COUNT(survey)},
 	};
 	_Static_assert(COUNT(plans) == GOAL_COUNT, "a plan for every goal");
 

@@ -1,11 +1,23 @@
-/* Outcomes: one transaction stores those of a whole tick. */
+/* Outcomes: one transaction stores all that have gathered. */
 #include "store.h"
 
-static const struct statement commit_phases = {
-	"commit_phases", "SELECT byoc.commit_phases($1::jsonb)", 1};
+#include <stdio.h>
 
-static const struct statement commit_credentials = {
-	"commit_credentials", "SELECT byoc.commit_credentials($1::jsonb)", 1};
+const struct statement commit_phases = {"commit_phases",
+	"SELECT n, verdict FROM byoc.commit_phases($1::jsonb)", 1, true};
+
+const struct statement commit_credentials = {"commit_credentials",
+	"SELECT n, verdict FROM byoc.commit_credentials($1::jsonb)", 1, true};
+
+static const char *const verdict_text[] = {
+	[OUTCOME_LOST] = "lost",
+	[OUTCOME_STORED] = "stored",
+	[OUTCOME_BUSY] = "busy",
+};
+_Static_assert(
+	COUNT(verdict_text) == OUTCOME_VERDICT_COUNT, "name every verdict");
+static const struct words verdict_words = {
+	"verdict", verdict_text, COUNT(verdict_text)};
 
 static const char *const result_text[] = {
 	[RESULT_DONE] = "done",
@@ -17,6 +29,7 @@ static const char *const result_text[] = {
 	[RESULT_INVALID] = "invalid",
 };
 _Static_assert(COUNT(result_text) == RESULT_COUNT, "name every result");
+const struct words result_words = {"result", result_text, COUNT(result_text)};
 
 static const char *or_null(const char *text)
 {
@@ -54,6 +67,7 @@ static struct json_object *describe_resource(const struct resource *resource)
 	json_add_text(
 		row, "private_address", or_null(resource->private_address));
 	json_add(row, "actions", actions);
+	json_add_text(row, "why", resource->why);
 	return row;
 }
 
@@ -65,6 +79,80 @@ static struct json_object *describe_resources(
 	for (size_t i = 0; i < count; i++)
 		json_append(rows, describe_resource(resources[i]));
 	return rows;
+}
+
+static struct json_object *describe_left(const struct left *left, size_t count)
+{
+	struct json_object *rows = json_new_array();
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *row = json_new();
+		json_add_text(row, "kind",
+			words_text(&resource_kind_words,
+				(int)left[i].resource->kind));
+		json_add_i64(row, "id", left[i].resource->id);
+		json_add_text(row, "name", left[i].resource->name);
+		json_add_text(row, "why", left[i].resource->why);
+		json_add_text(row, "fate", left[i].fate);
+		json_add_bool(row, "lasting", left[i].lasting);
+		json_append(rows, row);
+	}
+	return rows;
+}
+
+static void add_price(struct json_object *line, int64_t price)
+{
+	char text[32];
+
+	if (price < 0)
+		return;
+	snprintf(text, sizeof text, "%lld.%04lld", (long long)(price / 1000000),
+		(long long)(price % 1000000 / 100));
+	json_add_text(line, "price_month", text);
+}
+
+static struct json_object *describe_lines(
+	const struct left *lines, size_t count, int64_t *total)
+{
+	struct json_object *rows = json_new_array();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct resource *resource = lines[i].resource;
+		struct json_object *row = json_new();
+		json_add_text(row, "kind",
+			words_text(&resource_kind_words, (int)resource->kind));
+		json_add_i64(row, "hetzner_id", resource->id);
+		json_add_text(row, "name", resource->name);
+		json_add_text(row, "why",
+			resource->why ? resource->why : "made for the cluster");
+		add_price(row, lines[i].price);
+		json_append(rows, row);
+		*total += lines[i].price > 0 ? lines[i].price : 0;
+	}
+	return rows;
+}
+
+static struct json_object *describe_plan(const struct outcome *outcome)
+{
+	struct json_object *plan = json_new();
+	int64_t goes = 0, stays = 0;
+
+	json_add(plan, "goes",
+		describe_lines(outcome->goes, outcome->goes_count, &goes));
+	json_add(plan, "stays",
+		describe_lines(outcome->kept, outcome->kept_count, &stays));
+	add_price(plan, goes);
+	json_add_text(plan, "currency", outcome->currency);
+	return plan;
+}
+
+static void add_teardown(struct json_object *row, const struct outcome *outcome)
+{
+	json_add_text(row, "swept", outcome->swept);
+	if (outcome->proven_version)
+		json_add_i64(row, "proven", outcome->proven_version);
+	json_add(
+		row, "kept", describe_left(outcome->kept, outcome->kept_count));
 }
 
 static void add_phase(struct json_object *row, const struct outcome *outcome)
@@ -82,10 +170,16 @@ static void add_phase(struct json_object *row, const struct outcome *outcome)
 	}
 	if (outcome->cluster)
 		json_add(row, "cluster", describe_cluster(outcome->cluster));
+	if (outcome->currency) {
+		json_add(row, "plan", describe_plan(outcome));
+		return;
+	}
 	json_add(row, "resources",
 		describe_resources(outcome->recorded, outcome->recorded_count));
 	json_add(row, "removed",
-		describe_resources(outcome->removed, outcome->removed_count));
+		describe_left(outcome->removed, outcome->removed_count));
+	if (outcome->kept)
+		add_teardown(row, outcome);
 }
 
 static struct json_object *describe_outcome(
@@ -100,6 +194,12 @@ static struct json_object *describe_outcome(
 		json_add_text(row, "queue", outcome->wait_queue);
 		json_add_i64(row, "delay_ms", outcome->delay_ms);
 	}
+	if (outcome->unanswered)
+		json_add_bool(row, "unanswered", true);
+	if (outcome->outage)
+		json_add_bool(row, "outage", true);
+	if (outcome->waiting && outcome->result == RESULT_WAIT)
+		json_add_text(row, "reason", outcome->waiting);
 	if (outcome->err && outcome->err->kind) {
 		json_add_text(row, "code", outcome->err->code);
 		json_add_text(row, "reason", outcome->err->text);
@@ -111,42 +211,34 @@ static struct json_object *describe_outcome(
 	return row;
 }
 
-/* Stores the outcomes of phases, or those of validations. */
-static bool put(struct store *store, bool phases,
-	const struct outcome *outcomes, size_t count, bool *counted,
-	struct err *err)
+struct transaction *store_send_outcomes(
+	struct store *store, const struct outcome *outcomes, size_t count)
 {
+	struct transaction *transaction =
+		transaction_new(outcomes[0].job->type == JOB_CLUSTER_PHASE
+					? &commit_phases
+					: &commit_credentials);
 	struct json_object *rows = json_new_array();
-	size_t found = 0;
-	PGresult *result = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		if ((outcomes[i].job->type == JOB_CLUSTER_PHASE) != phases)
-			continue;
+	for (size_t i = 0; i < count; i++)
 		json_append(rows, describe_outcome(&outcomes[i], i));
-		counted[i] = false;
-		found++;
-	}
-	const char *parameters[] = {json_write(rows)};
-	if (found)
-		result = store_run(store,
-			phases ? &commit_phases : &commit_credentials,
-			parameters, err);
-	json_free(rows);
-	for (int i = 0; i < PQntuples(result); i++)
-		counted[store_i64(result, i, 0)] = true;
-	PQclear(result);
-	return !found || result;
+	transaction->parameters[0] = parameter_json(transaction, rows);
+	store_send(store, LANE_OUTCOMES, transaction);
+	return transaction;
 }
 
-bool store_commit(struct store *store, const struct outcome *outcomes,
-	size_t count, bool *counted, struct outbox *written, struct err *err)
+void store_read_outcomes(const struct transaction *transaction,
+	enum outcome_verdict *verdicts, size_t count)
 {
-	if (store_begin(store, err) &&
-		put(store, true, outcomes, count, counted, err) &&
-		put(store, false, outcomes, count, counted, err) &&
-		store_written(store, written, err) && store_end(store, err))
-		return true;
-	store_abandon(store);
-	return false;
+	const PGresult *rows = transaction->rows;
+
+	for (size_t i = 0; i < count; i++)
+		verdicts[i] = OUTCOME_LOST;
+	for (int i = 0; i < PQntuples(rows); i++) {
+		size_t n = (size_t)store_i64(rows, i, 0);
+		int verdict =
+			words_find(&verdict_words, store_text(rows, i, 1));
+		if (n < count && verdict >= 0)
+			verdicts[n] = (enum outcome_verdict)verdict;
+	}
 }

@@ -1,48 +1,100 @@
 /*
- * Leases: all jobs of a tick are claimed together, and each comes back with
- * everything that its phase may need to know.
+ * Leases: all jobs that came in are claimed together, and each comes back with
+ * everything that its phase may need to know; those in the air are held.
  */
 #include "store.h"
 
-#include <stdio.h>
+#include <json-c/json.h>
 #include <string.h>
 
-static const struct statement lease_phases = {"lease_phases",
-	"SELECT n, verdict, wait_ms, lease"
-	" FROM byoc.lease_phases($1::jsonb, $2::uuid, $3::integer)",
-	3};
+const struct statement lease_phases = {"lease_phases",
+	"SELECT n, verdict, wait_ms, lease FROM byoc.lease_phases("
+	"$1::jsonb, $2::uuid, $3::integer, $4::integer, $5::jsonb)",
+	5, true};
 
-static const struct statement lease_credentials = {"lease_credentials",
-	"SELECT n, verdict, wait_ms, lease"
-	" FROM byoc.lease_credentials($1::jsonb, $2::uuid, $3::integer)",
-	3};
+const struct statement lease_credentials = {"lease_credentials",
+	"SELECT n, verdict, wait_ms, lease FROM byoc.lease_credentials("
+	"$1::jsonb, $2::uuid, $3::integer)",
+	3, true};
+
+const struct statement renew_leases = {"renew_leases",
+	"SELECT byoc.renew_leases($1::jsonb, $2::integer)", 2, false};
 
 static const char *const verdict_text[] = {
 	[LEASE_VOID] = "void",
 	[LEASE_TAKEN] = "leased",
 	[LEASE_BUSY] = "busy",
+	[LEASE_CROWDED] = "crowded",
 	[LEASE_UNKNOWN] = "unknown",
 };
 static const struct words verdict_words = {
 	"verdict", verdict_text, COUNT(verdict_text)};
 
-static void add_job(struct json_object *jobs, const struct job *job, size_t n)
+static bool is_phase(const struct job *job)
+{
+	return job->type == JOB_CLUSTER_PHASE;
+}
+
+static struct json_object *describe_subject(const struct job *job, size_t n)
 {
 	struct json_object *row = json_new();
 
 	json_add_i64(row, "n", (int64_t)n);
-	json_add_text(row, "job_id", job->id);
-	if (job->type == JOB_CLUSTER_PHASE) {
+	if (is_phase(job)) {
 		json_add_text(row, "cluster_id", job->subject);
 		json_add_i64(row, "run", job->run);
 		json_add_text(row, "phase", job->phase);
 		json_add_i64(row, "index", job->index);
 	} else {
 		json_add_text(row, "credential_id", job->subject);
-		json_add_text(row, "traceparent",
-			job->traceparent[0] ? job->traceparent : NULL);
 	}
-	json_append(jobs, row);
+	return row;
+}
+
+static struct json_object *describe_ask(const struct lease_ask *ask, size_t n)
+{
+	struct json_object *row = describe_subject(ask->job, n);
+
+	json_add_text(row, "job_id", ask->job->id);
+	if (!is_phase(ask->job) && ask->job->traceparent[0])
+		json_add_text(row, "traceparent", ask->job->traceparent);
+	if (ask->mine)
+		json_add_bool(row, "mine", true);
+	return row;
+}
+
+static struct json_object *describe_places(const struct lease_terms *terms)
+{
+	struct json_object *places = json_new();
+
+	for (size_t i = 0; i < terms->place_count; i++)
+		json_add_i64(places, terms->places[i].credential_id,
+			terms->places[i].free);
+	return places;
+}
+
+struct transaction *store_send_leases(struct store *store,
+	const struct lease_terms *terms, const struct lease_ask *asks,
+	size_t count)
+{
+	bool phases = is_phase(asks[0].job);
+	struct transaction *transaction =
+		transaction_new(phases ? &lease_phases : &lease_credentials);
+	const char **parameters = transaction->parameters;
+	struct json_object *rows = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_append(rows, describe_ask(&asks[i], i));
+	parameters[0] = parameter_json(transaction, rows);
+	parameters[1] = arena_copy_text(transaction->arena, terms->worker);
+	parameters[2] = parameter_i64(transaction, terms->lease_ms);
+	if (phases) {
+		parameters[3] = parameter_i64(transaction, terms->share);
+		parameters[4] =
+			parameter_json(transaction, describe_places(terms));
+	}
+	store_send(store, LANE_INTAKE, transaction);
+	return transaction;
 }
 
 static int read_word(
@@ -74,6 +126,13 @@ static void read_cluster(
 		sizeof cluster->server_type);
 	json_opt_text(in, "gateway_type", cluster->gateway_type,
 		sizeof cluster->gateway_type);
+	cluster->pod_security = (enum pod_security)read_word(
+		in, "pod_security", &pod_security_words);
+	cluster->ingress =
+		(enum ingress)read_word(in, "ingress", &ingress_words);
+	json_flag(in, "was_ready", &cluster->was_ready);
+	json_text(in, "api_sources", cluster->api_sources,
+		sizeof cluster->api_sources);
 	json_text(in, "ssh_sources", cluster->ssh_sources,
 		sizeof cluster->ssh_sources);
 	json_opt_text(in, "ssh_public_key", cluster->ssh_public_key,
@@ -84,7 +143,8 @@ static void read_cluster(
 		arena, json_opt_text_ref(in, "sealed_join_token"));
 }
 
-static void read_resource(const struct json_in *in, struct resource *resource)
+static void read_resource(const struct json_in *in, struct resource *resource,
+	struct arena *arena)
 {
 	resource->kind =
 		(enum resource_kind)read_word(in, "kind", &resource_kind_words);
@@ -96,6 +156,7 @@ static void read_resource(const struct json_in *in, struct resource *resource)
 		sizeof resource->public_address);
 	json_opt_text(in, "private_address", resource->private_address,
 		sizeof resource->private_address);
+	resource->why = arena_copy_text(arena, json_opt_text_ref(in, "why"));
 	size_t count = json_count(in, "actions");
 	for (size_t i = 0; i < count && i < COUNT(resource->actions); i++)
 		resource->actions[resource->action_count++] =
@@ -112,101 +173,106 @@ static void read_resources(
 	for (size_t i = 0; i < count; i++)
 		if (json_element(in, "resources", i, &element))
 			read_resource(&element,
-				&lease->resources[lease->resource_count++]);
+				&lease->resources[lease->resource_count++],
+				arena);
+}
+
+static void read_removal(const struct json_in *in, struct removal *removal)
+{
+	struct json_object *swept = NULL;
+
+	json_opt_flag(in, "with_neighbours", &removal->with_neighbours);
+	json_opt_flag(in, "keep_volumes", &removal->keep_volumes);
+	json_opt_flag(in, "all_gone", &removal->all_gone);
+	json_int(in, "token_version", &removal->token_version);
+	json_flag(in, "unproven", &removal->unproven);
+	json_object_object_get_ex(in->at, "swept", &swept);
+	size_t count = json_count(in, "swept");
+	for (size_t i = 0; i < count; i++) {
+		int kind = words_find(&resource_kind_words,
+			json_object_get_string(
+				json_object_array_get_idx(swept, i)));
+		if (kind >= 0)
+			removal->swept_kinds |= 1u << kind;
+	}
 }
 
 static void read_phase(
 	const struct json_in *in, struct lease *lease, struct arena *arena)
 {
-	struct json_in cluster;
+	struct json_in cluster, removal;
 
 	lease->goal = (enum goal)read_word(in, "goal", &goal_words);
+	json_int(in, "outages", &lease->outages);
 	json_i64(in, "age_ms", &lease->age_ms);
 	json_int(in, "older_leases", &lease->older_leases);
 	if (json_into(in, "cluster", &cluster))
 		read_cluster(&cluster, &lease->cluster, arena);
-	read_resources(in, lease, arena);
+	if (json_opt_into(in, "removal", &removal))
+		read_removal(&removal, &lease->removal);
 }
 
-static bool read_lease(
-	const char *text, const struct lease_ask *ask, struct err *err)
+static void read_lease(const char *text, const struct lease_ask *ask)
 {
 	struct lease *lease = ask->lease;
+	struct err *err = ask->err;
 	struct json_object *root = json_parse(text, strlen(text), err);
 	struct json_in in = {root, "lease", err};
 
-	json_i64(&in, "lease_token", &lease->token);
-	json_int(&in, "leases", &lease->lease_count);
-	json_int(&in, "failures", &lease->failures);
 	json_text(&in, "credential_id", lease->credential_id,
 		sizeof lease->credential_id);
-	lease->sealed_token =
-		arena_copy_text(ask->arena, json_text_ref(&in, "sealed_token"));
-	if (ask->job->type == JOB_CLUSTER_PHASE)
-		read_phase(&in, lease, ask->arena);
+	if (lease->verdict == LEASE_TAKEN) {
+		json_i64(&in, "lease_token", &lease->token);
+		json_int(&in, "leases", &lease->lease_count);
+		json_int(&in, "failures", &lease->failures);
+		lease->sealed_token = arena_copy_text(
+			ask->arena, json_text_ref(&in, "sealed_token"));
+		if (is_phase(ask->job))
+			read_phase(&in, lease, ask->arena);
+		read_resources(&in, lease, ask->arena);
+	}
 	json_free(root);
 	/* What the database says itself is never the sender's fault. */
 	if (err->kind == ERR_BAD_INPUT)
 		err->kind = ERR_BUG;
-	return !err->kind;
 }
 
-static bool read_verdicts(
-	const PGresult *result, const struct lease_ask *asks, struct err *err)
+void store_read_leases(const struct transaction *transaction,
+	const struct lease_ask *asks, size_t count)
 {
-	for (int i = 0; i < PQntuples(result); i++) {
-		const struct lease_ask *ask = &asks[store_i64(result, i, 0)];
+	const PGresult *rows = transaction->rows;
+
+	for (int i = 0; i < PQntuples(rows); i++) {
+		size_t n = (size_t)store_i64(rows, i, 0);
 		int verdict =
-			words_find(&verdict_words, store_text(result, i, 1));
-		*ask->lease = (struct lease){
+			words_find(&verdict_words, store_text(rows, i, 1));
+		const char *text = store_text(rows, i, 3);
+
+		if (n >= count)
+			continue;
+		*asks[n].lease = (struct lease){
 			.verdict = verdict < 0 ? LEASE_VOID
 					       : (enum lease_verdict)verdict,
-			.wait_ms = store_int(result, i, 2),
+			.wait_ms = store_int(rows, i, 2),
 		};
-		const char *text = store_text(result, i, 3);
-		if (text && !read_lease(text, ask, err))
-			return false;
+		if (text)
+			read_lease(text, &asks[n]);
 	}
-	return true;
 }
 
-/* Claims the jobs that are phases, or those that are validations. */
-static bool claim(struct store *store, bool phases, const char *worker,
-	int lease_ms, const struct lease_ask *asks, size_t count,
-	struct err *err)
+struct transaction *store_send_renewals(struct store *store, int lease_ms,
+	const struct renewal *renewals, size_t count)
 {
-	struct json_object *jobs = json_new_array();
-	size_t found = 0;
-	PGresult *result = NULL;
-	char lease_text[16];
+	struct transaction *transaction = transaction_new(&renew_leases);
+	struct json_object *rows = json_new_array();
 
 	for (size_t i = 0; i < count; i++) {
-		if ((asks[i].job->type == JOB_CLUSTER_PHASE) != phases)
-			continue;
-		add_job(jobs, asks[i].job, i);
-		found++;
+		struct json_object *row = describe_subject(renewals[i].job, i);
+		json_add_i64(row, "lease_token", renewals[i].lease_token);
+		json_append(rows, row);
 	}
-	snprintf(lease_text, sizeof lease_text, "%d", lease_ms);
-	const char *parameters[] = {json_write(jobs), worker, lease_text};
-	if (found)
-		result = store_run(store,
-			phases ? &lease_phases : &lease_credentials, parameters,
-			err);
-	json_free(jobs);
-	bool ok = !found || (result && read_verdicts(result, asks, err));
-	PQclear(result);
-	return ok;
-}
-
-bool store_lease(struct store *store, const char *worker, int lease_ms,
-	const struct lease_ask *asks, size_t count, struct outbox *written,
-	struct err *err)
-{
-	if (store_begin(store, err) &&
-		claim(store, true, worker, lease_ms, asks, count, err) &&
-		claim(store, false, worker, lease_ms, asks, count, err) &&
-		store_written(store, written, err) && store_end(store, err))
-		return true;
-	store_abandon(store);
-	return false;
+	transaction->parameters[0] = parameter_json(transaction, rows);
+	transaction->parameters[1] = parameter_i64(transaction, lease_ms);
+	store_send(store, LANE_OUTCOMES, transaction);
+	return transaction;
 }

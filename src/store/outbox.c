@@ -5,124 +5,142 @@
 #include "store.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define COLUMNS "id, exchange, routing_key, message_id, type, traceparent, body"
 
-static const struct statement written_now = {"written_now",
+/* Sent by a lane behind every statement that writes. */
+const struct statement written_now = {"written_now",
 	"SELECT " COLUMNS " FROM byoc.outbox"
 	" WHERE id > $1::bigint"
 	" AND transaction = pg_current_xact_id_if_assigned() ORDER BY id",
-	1};
+	1, false};
 
-static const struct statement take_outbox = {"take_outbox",
-	"SELECT " COLUMNS " FROM byoc.take_outbox($1::integer)", 1};
+/* The floor for the next look comes as a row without a body. */
+const struct statement relay_outbox = {"relay_outbox",
+	"SELECT " COLUMNS " FROM byoc.take_outbox($1::bigint, $2::integer)"
+	" UNION ALL"
+	" SELECT byoc.outbox_floor($1::bigint), NULL, NULL, NULL, NULL, NULL,"
+	" NULL",
+	2, false};
 
 /* Not worth a wait for the disk: what a crash brings back is published twice.
  */
-static const struct statement published = {"published",
+const struct statement forget_published = {"forget_published",
 	"WITH lazy AS (SELECT set_config('synchronous_commit', 'off', true))"
 	" DELETE FROM byoc.outbox USING lazy WHERE id = ANY ($1::bigint[])",
-	1};
+	1, false};
 
-static const struct statement requeue_lost = {"requeue_lost",
-	"SELECT byoc.requeue_lost($1::integer * interval '1 millisecond')", 1};
+const struct statement requeue_lost = {"requeue_lost",
+	"SELECT byoc.requeue_lost("
+	"$1::integer * interval '1 millisecond', $2::boolean)",
+	2, true};
 
-static struct outbox_row *add_row(struct outbox *outbox)
+const struct statement tend_history = {
+	"tend_history", "SELECT byoc.tend_history()", 0, false};
+
+static void read_row(const PGresult *rows, int i, struct arena *arena,
+	struct outbox_row *row)
 {
-	if (outbox->count == outbox->room) {
-		size_t room = outbox->room ? outbox->room * 2 : 64;
-		struct outbox_row *rows = arena_take(
-			outbox->arena, room * sizeof(struct outbox_row));
-		if (outbox->count)
-			memcpy(rows, outbox->rows,
-				outbox->count * sizeof *rows);
-		outbox->rows = rows;
-		outbox->room = room;
-	}
-	return &outbox->rows[outbox->count++];
+	char **texts[] = {&row->exchange, &row->routing_key, &row->message_id,
+		&row->type, &row->traceparent, &row->body};
+
+	row->id = store_i64(rows, i, 0);
+	for (size_t t = 0; t < COUNT(texts); t++)
+		*texts[t] =
+			arena_copy_text(arena, store_text(rows, i, (int)t + 1));
 }
 
-static bool read_rows(struct store *store, const struct statement *statement,
-	const char *const *parameters, struct outbox *outbox, struct err *err)
+void transaction_outbox(const struct transaction *transaction,
+	struct arena *arena, struct outbox *outbox)
 {
-	PGresult *result = store_run(store, statement, parameters, err);
+	const PGresult *rows = transaction->statement == &relay_outbox
+				       ? transaction->rows
+				       : transaction->written;
+	int count = PQntuples(rows);
 
-	if (!result)
-		return false;
-	for (int i = 0; i < PQntuples(result); i++) {
-		struct outbox_row *row = add_row(outbox);
-		char **texts[] = {&row->exchange, &row->routing_key,
-			&row->message_id, &row->type, &row->traceparent,
-			&row->body};
-		row->id = store_i64(result, i, 0);
-		for (size_t t = 0; t < COUNT(texts); t++)
-			*texts[t] = arena_copy_text(outbox->arena,
-				store_text(result, i, (int)t + 1));
-	}
-	PQclear(result);
-	return true;
+	if (rows == transaction->rows && count)
+		count--; /* the floor */
+	*outbox = (struct outbox){
+		.rows = arena_take(
+			arena, (size_t)count * sizeof(struct outbox_row)),
+		.count = (size_t)count,
+	};
+	for (int i = 0; i < count; i++)
+		read_row(rows, i, arena, &outbox->rows[i]);
 }
 
-bool store_written(struct store *store, struct outbox *written, struct err *err)
+static const char *id_array(
+	struct arena *arena, const int64_t *ids, size_t count)
 {
-	char text[24];
-	const char *parameters[] = {text};
-
-	snprintf(text, sizeof text, "%lld", (long long)store->newest_row);
-	if (!read_rows(store, &written_now, parameters, written, err))
-		return false;
-	if (written->count)
-		store->newest_row = written->rows[written->count - 1].id;
-	return true;
-}
-
-bool store_take_outbox(
-	struct store *store, int most, struct outbox *taken, struct err *err)
-{
-	char text[16];
-	const char *parameters[] = {text};
-
-	snprintf(text, sizeof text, "%d", most);
-	return read_rows(store, &take_outbox, parameters, taken, err);
-}
-
-bool store_published(
-	struct store *store, const int64_t *ids, size_t count, struct err *err)
-{
-	if (count == 0)
-		return true;
-	struct arena *arena = arena_new();
 	size_t room = count * 21 + 3;
 	char *array = arena_take(arena, room);
 	size_t used = 0;
+
 	for (size_t i = 0; i < count; i++)
 		used += (size_t)snprintf(array + used, room - used, "%c%lld",
 			i ? ',' : '{', (long long)ids[i]);
 	array[used] = '}';
-
-	const char *parameters[] = {array};
-	PGresult *result = store_run(store, &published, parameters, err);
-	PQclear(result);
-	arena_free(arena);
-	return result != NULL;
+	return array;
 }
 
-bool store_requeue_lost(struct store *store, int grace_ms, int *requeued,
-	struct outbox *written, struct err *err)
+struct transaction *store_send_published(
+	struct store *store, const int64_t *ids, size_t count)
 {
-	char text[16];
-	const char *parameters[] = {text};
-	PGresult *result = NULL;
+	struct transaction *transaction = transaction_new(&forget_published);
 
-	snprintf(text, sizeof text, "%d", grace_ms);
-	bool ok = store_begin(store, err) &&
-		  (result = store_run(store, &requeue_lost, parameters, err)) &&
-		  store_written(store, written, err) && store_end(store, err);
-	if (ok)
-		*requeued = store_int(result, 0, 0);
-	else
-		store_abandon(store);
-	PQclear(result);
-	return ok;
+	transaction->parameters[0] = id_array(transaction->arena, ids, count);
+	store_send(store, LANE_OUTCOMES, transaction);
+	return transaction;
+}
+
+struct transaction *store_send_relay(
+	struct store *store, int64_t floor, int most)
+{
+	struct transaction *transaction = transaction_new(&relay_outbox);
+
+	transaction->parameters[0] = parameter_i64(transaction, floor);
+	transaction->parameters[1] = parameter_i64(transaction, most);
+	store_send(store, LANE_INTAKE, transaction);
+	return transaction;
+}
+
+int64_t store_read_floor(const struct transaction *transaction)
+{
+	int count = PQntuples(transaction->rows);
+
+	return count ? store_i64(transaction->rows, count - 1, 0) : 0;
+}
+
+/* Rows are in the order of their ids; a floor was found by looking. */
+int64_t outbox_newest(const struct transaction *transaction)
+{
+	int count = PQntuples(transaction->written);
+
+	if (transaction->statement == &relay_outbox)
+		return store_read_floor(transaction) - 1;
+	return count ? store_i64(transaction->written, count - 1, 0) : 0;
+}
+
+struct transaction *store_send_watch(
+	struct store *store, int grace_ms, bool waiting_is_lost)
+{
+	struct transaction *transaction = transaction_new(&requeue_lost);
+
+	transaction->parameters[0] = parameter_i64(transaction, grace_ms);
+	transaction->parameters[1] = waiting_is_lost ? "true" : "false";
+	store_send(store, LANE_INTAKE, transaction);
+	return transaction;
+}
+
+int store_read_requeued(const struct transaction *transaction)
+{
+	return store_int(transaction->rows, 0, 0);
+}
+
+struct transaction *store_send_tending(struct store *store)
+{
+	struct transaction *transaction = transaction_new(&tend_history);
+
+	store_send(store, LANE_INTAKE, transaction);
+	return transaction;
 }

@@ -1,90 +1,96 @@
 /* Runs: what a job that has a goal begins, if the status allows it. */
 #include "store.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static const struct statement clusters_to_start = {"clusters_to_start",
+const struct statement clusters_to_start = {"clusters_to_start",
 	"SELECT id, type, workers FROM byoc.clusters"
 	" WHERE id IN (SELECT x::uuid"
 	"              FROM jsonb_array_elements_text($1::jsonb) x)",
-	1};
+	1, false};
 
-static const struct statement start_runs = {
-	"start_runs", "SELECT byoc.start_runs($1::jsonb)", 1};
+const struct statement start_runs = {
+	"start_runs", "SELECT byoc.start_runs($1::jsonb)", 1, true};
 
-static PGresult *load_clusters(struct store *store,
-	const struct job *const *jobs, size_t count, struct err *err)
+struct transaction *store_send_clusters(
+	struct store *store, const struct job *const *jobs, size_t count)
 {
+	struct transaction *transaction = transaction_new(&clusters_to_start);
 	struct json_object *ids = json_new_array();
 
 	for (size_t i = 0; i < count; i++)
 		json_append_text(ids, jobs[i]->subject);
-	const char *parameters[] = {json_write(ids)};
-	PGresult *result =
-		store_run(store, &clusters_to_start, parameters, err);
-	json_free(ids);
-	return result;
+	transaction->parameters[0] = parameter_json(transaction, ids);
+	store_send(store, LANE_INTAKE, transaction);
+	return transaction;
 }
 
-static int find_cluster(const PGresult *clusters, const char *id)
+static void read_cluster(const PGresult *rows, int row, struct cluster *cluster)
 {
-	for (int i = 0; i < PQntuples(clusters); i++)
-		if (strcmp(store_text(clusters, i, 0), id) == 0)
-			return i;
-	return -1;
+	int type = words_find(&cluster_type_words, store_text(rows, row, 1));
+
+	snprintf(cluster->id, sizeof cluster->id, "%s",
+		store_text(rows, row, 0));
+	cluster->type = type < 0 ? CLUSTER_DEDICATED : (enum cluster_type)type;
+	cluster->workers = store_int(rows, row, 2);
 }
 
-static struct json_object *describe_start(
-	const struct job *job, const PGresult *clusters, int row, plan_of *plan)
+void store_read_clusters(const struct transaction *transaction,
+	const struct job *const *jobs, size_t count, struct cluster *clusters)
 {
-	enum goal goal = job_goal(job->type);
-	int type =
-		words_find(&cluster_type_words, store_text(clusters, row, 1));
-	struct cluster cluster = {
-		.type = type < 0 ? CLUSTER_DEDICATED : (enum cluster_type)type,
-		.workers = store_int(clusters, row, 2),
-	};
-	struct json_object *start = json_new();
+	const PGresult *rows = transaction->rows;
 
-	json_add_text(start, "cluster_id", job->subject);
-	json_add_text(start, "goal", words_text(&goal_words, (int)goal));
-	json_add_text(start, "traceparent",
-		job->traceparent[0] ? job->traceparent : NULL);
-	json_add(start, "phases", plan(goal, &cluster));
-	return start;
-}
-
-static bool start(struct store *store, const struct job *const *jobs,
-	size_t count, plan_of *plan, bool *known, struct err *err)
-{
-	PGresult *clusters = load_clusters(store, jobs, count, err);
-
-	if (!clusters)
-		return false;
-	struct json_object *starts = json_new_array();
 	for (size_t i = 0; i < count; i++) {
-		int row = find_cluster(clusters, jobs[i]->subject);
-		known[i] = row >= 0;
-		if (known[i])
-			json_append(starts,
-				describe_start(jobs[i], clusters, row, plan));
+		clusters[i] = (struct cluster){0};
+		for (int row = 0; row < PQntuples(rows); row++)
+			if (strcmp(store_text(rows, row, 0),
+				    jobs[i]->subject) == 0)
+				read_cluster(rows, row, &clusters[i]);
 	}
-	const char *parameters[] = {json_write(starts)};
-	PGresult *result = store_run(store, &start_runs, parameters, err);
-	json_free(starts);
-	PQclear(clusters);
-	PQclear(result);
-	return result != NULL;
 }
 
-bool store_start_runs(struct store *store, const struct job *const *jobs,
-	size_t count, plan_of *plan, bool *known, struct outbox *written,
-	struct err *err)
+/* Of a teardown: what it is told, and no more than that. */
+static struct json_object *describe_options(const struct removal *removal)
 {
-	if (store_begin(store, err) &&
-		start(store, jobs, count, plan, known, err) &&
-		store_written(store, written, err) && store_end(store, err))
-		return true;
-	store_abandon(store);
-	return false;
+	struct json_object *options = json_new();
+
+	if (removal->with_neighbours)
+		json_add_bool(options, "with_neighbours", true);
+	if (removal->keep_volumes)
+		json_add_bool(options, "keep_volumes", true);
+	if (removal->all_gone)
+		json_add_bool(options, "all_gone", true);
+	return options;
+}
+
+static struct json_object *describe_start(const struct start *start, size_t n)
+{
+	const struct job *job = start->job;
+	enum goal goal = job_goal(job);
+	struct json_object *row = json_new();
+
+	json_add_i64(row, "n", (int64_t)n);
+	json_add_text(row, "cluster_id", job->subject);
+	json_add_text(row, "job_id", job->id);
+	json_add_text(row, "goal", words_text(&goal_words, (int)goal));
+	json_add_text(row, "traceparent",
+		job->traceparent[0] ? job->traceparent : NULL);
+	json_add_text(row, "job_id", job->id);
+	json_add(row, "options", describe_options(&job->removal));
+	json_add(row, "phases", start->plan);
+	return row;
+}
+
+struct transaction *store_send_starts(
+	struct store *store, const struct start *starts, size_t count)
+{
+	struct transaction *transaction = transaction_new(&start_runs);
+	struct json_object *rows = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_append(rows, describe_start(&starts[i], i));
+	transaction->parameters[0] = parameter_json(transaction, rows);
+	store_send(store, LANE_INTAKE, transaction);
+	return transaction;
 }

@@ -1,55 +1,112 @@
 /*
- * Calls to Hetzner, and to clusters. Phases that wait for actions are asked for
- * together: one request for all of a credential's that came within a short
- * window.
+ * Calls to Hetzner, and to clusters. Questions that many flights of a
+ * credential ask within a short window are asked once: what has become of
+ * actions, and lists that are the same for all.
  */
-#include "worker.h"
+#include "call.h"
+
+#include "flight.h"
+#include "meters.h"
+#include "tenant.h"
+#include "token.h"
 
 #include <byoc/clock.h>
-#include <byoc/log.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { IDENTITY_LIFETIME_S = 300 };
+enum { IDENTITY_LIFETIME_S = 300, ACTION_IDS_MOST = 40 };
 
-/* One request in the air, and the flights that wait for its reply. */
-struct call {
-	struct flights flights;
-	struct token *token;
-};
+static struct call *call_new(struct worker *worker, const struct flight *flight)
+{
+	struct call *call = memory_new(sizeof *call);
+
+	call->tenant = flight->tenant;
+	call->token = flight->token;
+	call->next_in_air = worker->calls;
+	if (worker->calls)
+		worker->calls->in_air_at = &call->next_in_air;
+	call->in_air_at = &worker->calls;
+	worker->calls = call;
+	return call;
+}
 
 static void send_call(
 	struct worker *worker, struct call *call, const struct request *request)
 {
-	worker_count(worker, COUNT_REQUESTS);
-	hetzner_client_send(worker->client, request, &call->token->plain, call);
+	meters_sent(worker, call, request);
+	hetzner_client_send(
+		worker->client, request, token_plain(call->token), call);
 }
 
-void call_send(struct worker *worker, struct flight *flight)
+static void answer(struct worker *worker, struct call *call)
 {
-	struct call *call = memory_new(sizeof *call);
-
-	call->token = flight->token;
-	flights_add(&call->flights, flight);
-	send_call(worker, call, &flight->ask.request);
+	if (call->to_cluster)
+		tenant_end_cluster_call(worker, call->tenant);
+	*call->in_air_at = call->next_in_air;
+	if (call->next_in_air)
+		call->next_in_air->in_air_at = call->in_air_at;
+	*worker->answered.end = call;
+	worker->answered.end = &call->next;
 }
 
-/* An administrator for as long as the request may take. */
-bool call_send_to_cluster(
-	struct worker *worker, struct flight *flight, struct err *err)
+/* With an identity of our own, for as long as the request may take. */
+static void send_to_cluster(
+	struct worker *worker, struct call *call, struct flight *flight)
 {
 	struct cluster_identity identity = {0};
-	bool ok = cluster_identity_mint(&flight->authorities, "byoc-worker",
-		clock_unix_ms() / 1000, IDENTITY_LIFETIME_S, &identity, err);
+	struct err err = {0};
 
-	if (ok) {
-		struct call *call = memory_new(sizeof *call);
-		call->token = flight->token;
-		flights_add(&call->flights, flight);
+	call->to_cluster = true;
+	meters_sent(worker, call, &flight->ask.request);
+	if (cluster_identity_mint(&flight->authorities, GROUP_WORKERS,
+		    "byoc-worker", clock_unix_ms() / 1000, IDENTITY_LIFETIME_S,
+		    &identity, &err)) {
 		hetzner_client_send_to_cluster(
 			worker->client, &flight->ask.request, &identity, call);
+	} else {
+		reply_lost(&call->reply, err.text);
+		answer(worker, call);
 	}
 	cluster_identity_clear(&identity);
-	return ok;
+}
+
+static void send_one(struct worker *worker, struct flight *flight)
+{
+	struct call *call = call_new(worker, flight);
+
+	flights_add(&call->flights, flight);
+	if (flight->ask.request.server)
+		send_to_cluster(worker, call, flight);
+	else
+		send_call(worker, call, &flight->ask.request);
+	/* It has been copied: no need to have its secrets twice. */
+	request_clear(&flight->ask.request);
+}
+
+/* May they be asked together? `ids` counts those of actions. */
+static bool fits(
+	const struct flight *first, const struct flight *flight, size_t ids)
+{
+	if (flight->token != first->token ||
+		flight->ask.kind != first->ask.kind)
+		return false;
+	if (first->ask.kind == ASK_ACTIONS)
+		return ids + flight->ask.action_count <= ACTION_IDS_MOST;
+	return strcmp(flight->ask.request.path, first->ask.request.path) == 0;
+}
+
+static void take_company(struct worker *worker, struct call *call)
+{
+	const struct flight *first = worker->gathered.first;
+	struct flights rest = {0};
+	size_t ids = 0;
+
+	for (struct flight *f; (f = flights_take(&worker->gathered));) {
+		bool joins = fits(first, f, ids);
+		ids += joins ? f->ask.action_count : 0;
+		flights_add(joins ? &call->flights : &rest, f);
+	}
+	worker->gathered = rest;
 }
 
 /* "/actions?id=1&id=2" for all flights of a call. */
@@ -64,37 +121,32 @@ static const char *actions_path(struct arena *arena, const struct call *call)
 	return path;
 }
 
-/* Takes flights of one token out of those gathered, as many as one asks for. */
-static void take_company(struct worker *worker, struct call *call)
+static void send_shared(struct worker *worker)
 {
-	struct flights rest = {0};
-	size_t ids = 0;
+	struct flight *first = worker->gathered.first;
+	struct call *call = call_new(worker, first);
+	struct arena *arena = arena_new();
+	struct request actions = {0};
 
-	for (struct flight *f; (f = flights_take(&worker->gathered));) {
-		bool fits = f->token == call->token &&
-			    ids + f->ask.action_count <= POLL_IDS_MAX;
-		ids += fits ? f->ask.action_count : 0;
-		flights_add(fits ? &call->flights : &rest, f);
+	take_company(worker, call);
+	if (first->ask.kind == ASK_ACTIONS) {
+		request_get(&actions, arena, "%s", actions_path(arena, call));
+		send_call(worker, call, &actions);
+	} else {
+		send_call(worker, call, &first->ask.request);
 	}
-	worker->gathered = rest;
+	request_clear(&actions);
+	arena_free(arena);
 }
 
-void call_send_gathered(struct worker *worker)
+void call_send(struct worker *worker)
 {
+	for (struct flight *f; (f = flights_take(&worker->calling));)
+		send_one(worker, f);
 	while (worker->gathered.first &&
 		worker->now_ms - worker->gathered.first->gathered_ms >=
-			POLL_WINDOW_MS) {
-		struct call *call = memory_new(sizeof *call);
-		struct arena *arena = arena_new();
-		struct request request = {0};
-
-		call->token = worker->gathered.first->token;
-		take_company(worker, call);
-		request_get(&request, arena, "%s", actions_path(arena, call));
-		send_call(worker, call, &request);
-		request_clear(&request);
-		arena_free(arena);
-	}
+			CALL_WINDOW_MS)
+		send_shared(worker);
 }
 
 void call_collect(struct worker *worker)
@@ -102,16 +154,29 @@ void call_collect(struct worker *worker)
 	struct reply reply;
 	void *tag;
 
-	hetzner_client_turn(worker->client);
 	while (hetzner_client_next_reply(worker->client, &reply, &tag)) {
 		struct call *call = tag;
 
-		if (reply.class != REPLY_OK)
-			worker_count(worker, COUNT_REQUEST_ERRORS);
-		token_note_rate(worker, call->token, &reply);
-		for (struct flight *f; (f = flights_take(&call->flights));)
-			step_take(worker, f, &reply);
-		reply_clear(&reply);
+		tenant_note_rate(worker, call->tenant, &reply);
+		call->reply = reply;
+		meters_call(worker, call);
+		answer(worker, call);
+	}
+}
+
+void call_stop(struct worker *worker, struct flights *flights)
+{
+	struct call *call;
+
+	while ((call = worker->calls)) {
+		worker->calls = call->next_in_air;
+		flights_move(flights, &call->flights);
+		free(call);
+	}
+	while ((call = worker->answered.first)) {
+		worker->answered.first = call->next;
+		flights_move(flights, &call->flights);
+		reply_clear(&call->reply);
 		free(call);
 	}
 }

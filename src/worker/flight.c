@@ -1,5 +1,8 @@
-/* Flights: jobs in the air, and the lists that they stand in. */
-#include "worker.h"
+/* Flights: jobs in the air, the lists that they stand in, and their leases. */
+#include "flight.h"
+
+#include "tenant.h"
+#include "token.h"
 
 #include <stdlib.h>
 
@@ -40,12 +43,14 @@ void flights_move(struct flights *to, struct flights *from)
 	*from = (struct flights){0};
 }
 
-struct flight *flight_new(struct delivery *delivery, unsigned link)
+struct flight *flight_new(
+	const struct worker *worker, struct delivery *delivery)
 {
 	struct flight *flight = memory_new(sizeof *flight);
 
 	flight->delivery = delivery;
-	flight->link = link;
+	flight->link = worker->link;
+	flight->received_ms = worker->now_ms;
 	flight->arena = arena_new();
 	return flight;
 }
@@ -62,7 +67,9 @@ void flight_reset(struct flight *flight)
 	struct flight fresh = {
 		.delivery = flight->delivery,
 		.link = flight->link,
+		.received_ms = flight->received_ms,
 		.job = flight->job,
+		.maybe_leased = flight->maybe_leased,
 	};
 
 	clear_secrets(flight);
@@ -77,4 +84,37 @@ void flight_free(struct flight *flight)
 	arena_free(flight->arena);
 	delivery_free(flight->delivery);
 	free(flight);
+}
+
+enum lease_kind flight_lease_kind(const struct flight *flight)
+{
+	return flight->job.type == JOB_CLUSTER_PHASE ? LEASE_PHASES
+						     : LEASE_VALIDATIONS;
+}
+
+void flight_take_lease(
+	struct worker *worker, struct flight *flight, int64_t from_ms)
+{
+	flight->maybe_leased = false;
+	flight->leased_ms = flight->lease_from_ms = from_ms;
+	flight->next_leased = worker->leased;
+	if (worker->leased)
+		worker->leased->leased_at = &flight->next_leased;
+	flight->leased_at = &worker->leased;
+	worker->leased = flight;
+	flight->tenant = tenant_find(worker, flight->lease.credential_id);
+	tenant_join(worker, flight->tenant);
+}
+
+void flight_end_lease(struct worker *worker, struct flight *flight)
+{
+	if (!flight->lease_from_ms)
+		return;
+	flight->lease_from_ms = 0;
+	*flight->leased_at = flight->next_leased;
+	if (flight->next_leased)
+		flight->next_leased->leased_at = flight->leased_at;
+	tenant_leave(worker, flight->tenant);
+	token_release(worker, flight->token);
+	flight->token = NULL;
 }

@@ -1,5 +1,5 @@
 /* The keys of a cluster: made once, before its first server, and sealed. */
-#include "worker.h"
+#include "keys.h"
 
 #include <byoc/clock.h>
 #include <byoc/cluster_keys.h>
@@ -10,13 +10,11 @@ static bool seal_for(struct worker *worker, struct flight *flight,
 	const char *what, const struct secret *plain, const char **sealed,
 	struct err *err)
 {
-	char context[64];
+	char context[SEAL_CONTEXT_SIZE];
 	char *text = NULL;
 
-	snprintf(context, sizeof context, "cluster:%s:%s", flight->job.subject,
-		what);
-	if (!seal(worker->keyring, context, plain->bytes, plain->size, &text,
-		    err))
+	seal_context(context, "cluster", flight->job.subject, what);
+	if (!seal_own(worker->keyring, context, plain, &text, err))
 		return false;
 	*sealed = arena_copy_text(flight->arena, text);
 	free(text);

@@ -1,18 +1,28 @@
 /*
- * Kubeconfigs for who asks by a job: minted from the cluster's authorities,
- * sealed to the public key in the job, told by an event. Hetzner is not asked.
- * Nothing has to be leased: the answer is one transaction, and a job that comes
- * again finds its event there.
+ * Kubeconfigs for who asks by a job: what they are minted from is loaded, they
+ * are sealed to the recipient that came with the credential, and the answer is
+ * told by an event. The job cannot choose who reads it: who may only ask for
+ * jobs gets into no cluster. Hetzner is not asked. Nothing has to be leased:
+ * the answer is one transaction, and a job that comes again finds its event
+ * there.
  */
-#include "worker.h"
+#include "kubeconfig.h"
+
+#include "batch.h"
+#include "meters.h"
+#include "parcel.h"
 
 #include <byoc/clock.h>
 #include <byoc/cluster_keys.h>
 #include <byoc/log.h>
+#include <byoc/recipient.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEY_WAIT_MS = 5 * 1000 };
+enum {
+	KEY_WAIT_MS = 5 * 1000,
+	MINTED_MOST = 8, /* in one tick: each takes a while */
+};
 
 /* The authorities go no further than this. */
 static bool mint(const struct worker *worker,
@@ -21,19 +31,37 @@ static bool mint(const struct worker *worker,
 {
 	const struct job *job = kubeconfig->job;
 	struct secret authorities = {0};
-	char context[64];
+	char context[SEAL_CONTEXT_SIZE];
 	char server[16 + ADDRESS_SIZE];
 
-	snprintf(context, sizeof context, "cluster:%s:authorities",
-		job->subject);
-	snprintf(server, sizeof server, "https://%s:6443", kubeconfig->address);
-	bool ok = unseal(worker->keyring, context,
+	seal_context(context, "cluster", job->subject, "authorities");
+	snprintf(server, sizeof server, "https://%s:%d", kubeconfig->address,
+		API_PORT);
+	bool ok = unseal_own(worker->keyring, context,
 			  kubeconfig->sealed_authorities, &authorities, err) &&
 		  kubeconfig_mint(&authorities, kubeconfig->cluster_name,
 			  server, "byoc-dashboard", now_unix, job->lifetime_s,
 			  plain, err);
 	secret_clear(&authorities);
 	return ok;
+}
+
+static bool may_be_minted(const struct kubeconfig *kubeconfig, struct err *err)
+{
+	int lifetime_s = kubeconfig->job->lifetime_s;
+
+	if (!kubeconfig->recipient_key)
+		return err_set(err, ERR_REFUSED, "no_recipient",
+			"The credential of this cluster names nobody whom "
+			"kubeconfigs may be sealed to. An operator can set "
+			"one: byoc credential recipient CREDENTIAL FILE.");
+	return (lifetime_s >= KUBECONFIG_LIFETIME_LEAST_S &&
+		       lifetime_s <= KUBECONFIG_LIFETIME_MOST_S) ||
+	       err_set(err, ERR_REFUSED, "bad_lifetime",
+		       "A kubeconfig is good for %d to %d seconds, not for %d: "
+		       "ask for one with another lifetime_s.",
+		       KUBECONFIG_LIFETIME_LEAST_S, KUBECONFIG_LIFETIME_MOST_S,
+		       lifetime_s);
 }
 
 /* A cluster that has not all it takes is left without. */
@@ -46,8 +74,9 @@ static bool mint_sealed(const struct worker *worker,
 
 	if (!kubeconfig->sealed_authorities || !kubeconfig->address)
 		return true;
-	bool ok = mint(worker, kubeconfig, now_unix, &plain, err) &&
-		  seal_to(kubeconfig->job->public_key, &plain, &sealed, err);
+	bool ok = may_be_minted(kubeconfig, err) &&
+		  mint(worker, kubeconfig, now_unix, &plain, err) &&
+		  seal_to(kubeconfig->recipient_key, &plain, &sealed, err);
 	secret_clear(&plain);
 	if (!ok)
 		return false;
@@ -59,81 +88,133 @@ static bool mint_sealed(const struct worker *worker,
 }
 
 /* Another worker may have the key that this one lacks. */
-static void give_up(
-	struct worker *worker, struct flight *flight, const struct err *err)
+static void wait_for_key(struct worker *worker, struct flight *flight)
 {
-	int actual_ms;
-
-	if (err->kind != ERR_RETRY) {
-		intake_dead_letter(worker, flight, err);
-		return;
-	}
-	worker_count(worker, COUNT_RETRY);
+	meters_job(worker, flight, "retry");
 	log_event(LOG_WARN, "job.retry", log_text("job", flight->job.id),
-		log_text("cluster", flight->job.subject), LOG_ERR(err),
+		log_text("cluster", flight->job.subject), LOG_ERR(&flight->err),
 		LOG_END);
-	publish_forward(worker, flight,
-		broker_wait_queue(KEY_WAIT_MS, &actual_ms), NULL);
+	parcel_come_back(worker, flight, KEY_WAIT_MS);
 }
 
-/* Keeps those that are to be answered, in `flights` and in front of the array;
- * returns how many. */
-static size_t mint_all(struct worker *worker, struct flights *flights,
-	struct kubeconfig *kubeconfigs, struct arena *arena)
+/* False: the flight is not to be answered now. */
+static bool prepare_answer(struct worker *worker, struct flight *flight)
 {
-	struct flights kept = {0};
-	size_t i = 0;
+	struct kubeconfig *kubeconfig = flight->kubeconfig;
 
-	for (struct flight *f; (f = flights_take(flights)); i++) {
-		struct err err = {0};
-
-		if (!kubeconfigs[i].known) {
-			intake_unknown_record(worker, f);
-		} else if (!mint_sealed(worker, &kubeconfigs[i], arena, &err)) {
-			give_up(worker, f, &err);
-		} else {
-			kubeconfigs[kept.count] = kubeconfigs[i];
-			flights_add(&kept, f);
-		}
+	err_clear(&flight->err);
+	if (!kubeconfig->known) {
+		parcel_unknown_record(worker, flight);
+		return false;
 	}
-	*flights = kept;
-	return kept.count;
+	if (mint_sealed(worker, kubeconfig, flight->arena, &flight->err))
+		return true;
+	if (flight->err.kind == ERR_RETRY) {
+		wait_for_key(worker, flight);
+		return false;
+	}
+	kubeconfig->refusal = &flight->err;
+	return true;
 }
 
-static void report(struct worker *worker, const struct kubeconfig *kubeconfig)
+static struct kubeconfig *list(const struct batch *batch, struct arena *arena)
 {
-	worker_count(worker, COUNT_DONE);
-	log_event(LOG_INFO,
-		kubeconfig->sealed ? "kubeconfig.sealed"
-				   : "kubeconfig.not_ready",
-		log_text("job", kubeconfig->job->id),
-		log_text("cluster", kubeconfig->job->subject),
-		log_text("public_key", kubeconfig->job->public_key), LOG_END);
-}
-
-void kubeconfig_answer(struct worker *worker, struct flights *flights)
-{
-	struct outbox written = {.arena = arena_new()};
-	struct err err = {0};
+	struct kubeconfig *kubeconfigs =
+		arena_take(arena, batch->in_air.count * sizeof *kubeconfigs);
 	size_t count = 0;
 
-	struct kubeconfig *kubeconfigs =
-		arena_take(written.arena, flights->count * sizeof *kubeconfigs);
-	for (struct flight *f = flights->first; f; f = f->next)
-		kubeconfigs[count++].job = &f->job;
-	bool ok = store_load_kubeconfigs(
-		worker->store, kubeconfigs, count, written.arena, &err);
-	if (ok) {
-		count = mint_all(worker, flights, kubeconfigs, written.arena);
-		ok = store_answer_kubeconfigs(
-			worker->store, kubeconfigs, count, &written, &err);
+	for (struct flight *f = batch->in_air.first; f; f = f->next)
+		kubeconfigs[count++] =
+			f->kubeconfig ? *f->kubeconfig
+				      : (struct kubeconfig){.job = &f->job};
+	return kubeconfigs;
+}
+
+/* Keeps the flights that are to be answered. */
+static void mint_all(
+	struct worker *worker, struct batch *batch, struct arena *arena)
+{
+	size_t count = batch->in_air.count;
+	struct kubeconfig *loaded = list(batch, arena);
+	struct flights kept = {0};
+
+	store_read_kubeconfigs(batch->transaction, loaded, count, arena);
+	for (size_t i = 0; i < count; i++) {
+		struct flight *flight = flights_take(&batch->in_air);
+
+		flight->kubeconfig =
+			arena_take(flight->arena, sizeof *flight->kubeconfig);
+		*flight->kubeconfig = loaded[i];
+		/* Of what was loaded, this is needed after the batch. */
+		flight->kubeconfig->recipient_key =
+			arena_copy_text(flight->arena, loaded[i].recipient_key);
+		if (prepare_answer(worker, flight))
+			flights_add(&kept, flight);
 	}
-	if (ok) {
-		for (size_t i = 0; i < count; i++)
-			report(worker, &kubeconfigs[i]);
-		publish_rows(worker, &written, flights);
-	} else {
-		intake_refused(worker, flights, &err);
-	}
-	arena_free(written.arena);
+	batch->in_air = kept;
+}
+
+static void report(struct worker *worker, const struct flight *flight)
+{
+	const struct kubeconfig *kubeconfig = flight->kubeconfig;
+	const struct err *refusal = kubeconfig->refusal;
+
+	meters_job(worker, flight, "done");
+	if (kubeconfig->sealed)
+		log_event(LOG_INFO, "kubeconfig.sealed",
+			log_text("job", kubeconfig->job->id),
+			log_text("cluster", kubeconfig->job->subject),
+			log_text("recipient_key", kubeconfig->recipient_key),
+			LOG_END);
+	else
+		log_event(LOG_INFO, "kubeconfig.refused",
+			log_text("job", kubeconfig->job->id),
+			log_text("cluster", kubeconfig->job->subject),
+			log_text("code", refusal ? refusal->code : "not_ready"),
+			LOG_END);
+}
+
+static void take_stored(struct worker *worker, struct batch *batch)
+{
+	struct flights answered = {0};
+
+	batch_take_stored(worker, batch, &answered);
+	for (struct flight *f = answered.first; f; f = f->next)
+		report(worker, f);
+	parcel_rows(worker, batch->transaction, &answered);
+}
+
+/* The first answer leads to the second transaction. */
+static void take_answer(struct worker *worker, struct batch *batch)
+{
+	struct arena *arena = arena_new();
+	bool loaded = !batch->in_air.first->kubeconfig;
+
+	if (loaded)
+		mint_all(worker, batch, arena);
+	else
+		take_stored(worker, batch);
+	batch_end(batch);
+	if (batch->in_air.count && worker_has_store(worker))
+		batch->transaction = store_send_answers(
+			worker->store, list(batch, arena), batch->in_air.count);
+	else
+		flights_move(&batch->waiting, &batch->in_air);
+	arena_free(arena);
+}
+
+void kubeconfig(struct worker *worker)
+{
+	struct batch *batch = &worker->kubeconfigs;
+
+	if (batch_is_answered(worker, batch))
+		take_answer(worker, batch);
+	if (!batch_load(worker, batch, MINTED_MOST))
+		return;
+	struct arena *arena = arena_new();
+	for (struct flight *f = batch->in_air.first; f; f = f->next)
+		f->kubeconfig = NULL;
+	batch->transaction = store_send_kubeconfigs(
+		worker->store, list(batch, arena), batch->in_air.count);
+	arena_free(arena);
 }

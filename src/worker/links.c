@@ -1,95 +1,157 @@
 /*
- * Links to broker and database: opened when they are closed, with pauses that
- * double from a quarter of a second to eight. What will not mend by itself
- * (a topology conflict, an old schema) ends the worker at its start, and is
- * only waited for once it has worked: somebody is probably upgrading.
+ * Links to broker and database: a door that is marked as failed is closed, and
+ * a closed one is opened, with pauses that double from a quarter of a second to
+ * eight. What will not mend by itself (a topology conflict, an old schema) ends
+ * the worker at its start, and is only waited for once it has worked: somebody
+ * is probably upgrading.
  */
-#include "worker.h"
+#include "links.h"
+
+#include "meters.h"
+#include "opening.h"
 
 #include <byoc/log.h>
-#include <byoc/migrate.h>
+#include <byoc/schema.h>
 
 enum { BACKOFF_FIRST_MS = 250, BACKOFF_MOST_MS = 8000 };
 
-static bool is_due(const struct worker *worker, const struct link *link)
+static void *open_store(const struct settings *settings, struct err *err)
 {
-	return worker->now_ms >= link->next_try_ms;
+	return store_open(&settings->database_url, SCHEMA_VERSION, err);
 }
 
-static void opened(struct worker *worker, struct link *link, const char *what)
+static void *open_broker(const struct settings *settings, struct err *err)
 {
-	if (link->was_open)
-		worker_count(worker, COUNT_RECONNECTS);
-	link->was_open = true;
-	link->backoff_ms = 0;
-	log_event(LOG_INFO, "link.opened", log_text("link", what), LOG_END);
+	const struct broker_options options = {
+		.url = &settings->amqp_url,
+		.ca_file = settings->amqp_ca_file,
+		.name = "byoc-worker",
+		.prefetch = settings->max_in_flight,
+	};
+
+	return broker_open(&options, err);
 }
 
-static void failed(struct worker *worker, struct link *link, const char *what,
-	const struct err *err)
+static void pause(struct worker *worker, struct link *link)
 {
 	link->backoff_ms =
 		link->backoff_ms ? link->backoff_ms * 2 : BACKOFF_FIRST_MS;
 	if (link->backoff_ms > BACKOFF_MOST_MS)
 		link->backoff_ms = BACKOFF_MOST_MS;
 	link->next_try_ms = worker->now_ms + link->backoff_ms;
-	log_event(LOG_WARN, "link.failed", log_text("link", what), LOG_ERR(err),
+	log_event(LOG_WARN, "link.failed", log_text("link", link->name),
+		LOG_ERR(&link->failure),
 		log_i64("next_try_ms", link->backoff_ms), LOG_END);
-	if (err->kind != ERR_RETRY && !link->was_open)
-		worker->fatal = *err;
+	if (link->failure.kind != ERR_RETRY && !link->was_open)
+		worker->fatal = link->failure;
 }
 
-static void open_store(struct worker *worker)
+/* The open door, if one has been opened just now. */
+static void *look(struct worker *worker, struct link *link)
 {
 	struct err err = {0};
 
-	worker->store = store_open(
-		&worker->settings->database_url, schema_version(), &err);
-	if (worker->store)
-		opened(worker, &worker->store_link, "database");
-	else
-		failed(worker, &worker->store_link, "database", &err);
-}
-
-static void open_broker(struct worker *worker)
-{
-	const struct broker_options options = {
-		.url = &worker->settings->amqp_url,
-		.ca_file = worker->settings->amqp_ca_file,
-		.name = "byoc-worker",
-		.prefetch = worker->settings->max_in_flight,
-	};
-	struct err err = {0};
-
-	worker->broker = broker_open(&options, &err);
-	if (!worker->broker) {
-		failed(worker, &worker->broker_link, "broker", &err);
-		return;
+	if (!link->opening || !opening_is_over(link->opening))
+		return NULL;
+	void *door = opening_end(link->opening, &err);
+	link->opening = NULL;
+	link->failure = err;
+	if (!door) {
+		pause(worker, link);
+		return NULL;
 	}
-	worker->link++;
-	opened(worker, &worker->broker_link, "broker");
+	if (link->was_open)
+		meters_reconnect(worker, link);
+	link->was_open = true;
+	link->backoff_ms = 0;
+	log_event(
+		LOG_INFO, "link.opened", log_text("link", link->name), LOG_END);
+	return door;
 }
 
-void links_keep(struct worker *worker)
+static void open_if_due(
+	struct worker *worker, struct link *link, open_door *open)
 {
-	if (!worker->store && is_due(worker, &worker->store_link))
-		open_store(worker);
-	if (!worker->broker && !worker->draining &&
-		is_due(worker, &worker->broker_link))
-		open_broker(worker);
+	struct err err = {0};
+
+	if (link->opening || worker->now_ms < link->next_try_ms)
+		return;
+	link->opening = opening_begin(open, worker->settings, &err);
+	if (!link->opening) {
+		link->failure = err;
+		pause(worker, link);
+	}
 }
 
-void links_lose_store(struct worker *worker, const struct err *why)
+static void keep_store(struct worker *worker)
 {
+	struct link *link = &worker->store_link;
+	struct err err = {0};
+
+	if (worker->store && !store_turn(worker->store, worker->now_ms, &err))
+		link_fail(link, &err);
+	if (worker->store && link->failure.kind) {
+		store_free(worker->store);
+		worker->store = NULL;
+		pause(worker, link);
+	}
+	if (!worker->store)
+		worker->store = look(worker, link);
+	if (!worker->store)
+		open_if_due(worker, link, open_store);
+}
+
+static void keep_broker(struct worker *worker)
+{
+	struct link *link = &worker->broker_link;
+	struct err err = {0};
+
+	if (worker->broker && !broker_turn(worker->broker, &err))
+		link_fail(link, &err);
+	if (worker->broker && link->failure.kind) {
+		broker_free(worker->broker);
+		worker->broker = NULL;
+		worker->link++;
+		pause(worker, link);
+	}
+	if (!worker->broker && (worker->broker = look(worker, link)))
+		worker->link++;
+	if (!worker->broker && !worker->draining)
+		open_if_due(worker, link, open_broker);
+}
+
+void links(struct worker *worker)
+{
+	worker->store_link.name = "database";
+	worker->broker_link.name = "broker";
+	keep_store(worker);
+	keep_broker(worker);
+	hetzner_client_turn(worker->client);
+}
+
+static bool leave(struct link *link, void **door)
+{
+	struct err ignored = {0};
+
+	if (link->opening && !opening_is_over(link->opening))
+		return false;
+	if (link->opening)
+		*door = opening_end(link->opening, &ignored);
+	link->opening = NULL;
+	return true;
+}
+
+bool links_stop(struct worker *worker)
+{
+	void *store = NULL, *broker = NULL;
+	bool left = leave(&worker->store_link, &store) &
+		    leave(&worker->broker_link, &broker);
+
+	store_free(store);
+	broker_free(broker);
 	store_free(worker->store);
+	broker_close(worker->broker);
 	worker->store = NULL;
-	failed(worker, &worker->store_link, "database", why);
-}
-
-void links_lose_broker(struct worker *worker, const struct err *why)
-{
-	broker_free(worker->broker);
 	worker->broker = NULL;
-	publish_forget(worker);
-	failed(worker, &worker->broker_link, "broker", why);
+	return left;
 }

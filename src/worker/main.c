@@ -2,20 +2,33 @@
  * byoc-worker: reads its settings, protects its memory, and ticks until SIGTERM
  * or SIGINT asks it to finish what it has begun.
  */
-#include "worker.h"
+#include "call.h"
+#include "flight.h"
+#include "links.h"
+#include "memory_lock.h"
+#include "meters.h"
+#include "metrics.h"
+#include "publish.h"
+#include "renew.h"
+#include "tenant.h"
+#include "tick.h"
+#include "upkeep.h"
 
 #include <argp.h>
+#include <byoc/cluster_keys.h>
 #include <byoc/log.h>
+#include <byoc/transport.h>
+#include <byoc_commit.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Enough for hundreds of calls a second; with HTTP/2 one would do. */
-enum { CONNECTIONS_MOST = 64 };
-
-const char *argp_program_version = "byoc-worker " BYOC_VERSION;
+const char *argp_program_version =
+	"byoc-worker " BYOC_VERSION " (" BYOC_COMMIT ")";
 
 static char *add_settings(int key, const char *text, void *input)
 {
@@ -73,9 +86,11 @@ static bool prepare(struct worker *worker, struct err *err)
 		.endpoint = settings->hcloud_endpoint,
 		.ca_file = settings->hcloud_ca_file,
 		.timeout_ms = REQUEST_TIMEOUT_MS,
-		.max_connections = CONNECTIONS_MOST,
+		.max_connections = settings->max_in_flight,
 	};
 
+	if (!memory_lock_suffices(settings->max_in_flight, err))
+		return false;
 	uuid_make(worker->id);
 	worker->signals = open_signals();
 	if (worker->signals < 0)
@@ -99,55 +114,116 @@ static bool prepare(struct worker *worker, struct err *err)
 static void free_flights(struct worker *worker, struct flights *flights)
 {
 	for (struct flight *f; (f = flights_take(flights));) {
-		token_release(worker, f->token);
+		flight_end_lease(worker, f);
 		flight_free(f);
 	}
 }
 
-static void clear(struct worker *worker)
+static void free_batch(struct worker *worker, struct batch *batch)
 {
+	transaction_free(batch->transaction);
+	free_flights(worker, &batch->waiting);
+	free_flights(worker, &batch->alone);
+	free_flights(worker, &batch->later);
+	free_flights(worker, &batch->in_air);
+}
+
+/* False: a thread is still at a door, with the settings in its hands. */
+static bool clear(struct worker *worker)
+{
+	bool left = links_stop(worker);
+	struct flights in_air = {0};
+
 	metrics_stop(worker->metrics);
-	broker_free(worker->broker);
-	worker->broker = NULL;
-	publish_forget(worker);
-	store_free(worker->store);
 	hetzner_client_free(worker->client);
-	free_flights(worker, &worker->received);
+	call_stop(worker, &in_air);
+	free_flights(worker, &in_air);
+	publish_stop(worker);
+	upkeep_stop(worker);
+	renew_stop(worker);
+	free_batch(worker, &worker->starts);
+	free_batch(worker, &worker->kubeconfigs);
+	for (size_t i = 0; i < LEASE_KIND_COUNT; i++) {
+		free_batch(worker, &worker->leases[i]);
+		free_batch(worker, &worker->outcomes[i]);
+	}
 	free_flights(worker, &worker->ready);
+	free_flights(worker, &worker->calling);
 	free_flights(worker, &worker->gathered);
-	free_flights(worker, &worker->finished);
-	token_forget_idle(worker, 0);
+	tenants_free(worker->tenants);
 	keyring_free(worker->keyring);
-	free(worker->tickets);
-	free(worker->published);
+	free(worker->published.ids);
+	meters_clear(worker->meters);
 	if (worker->signals >= 0)
 		close(worker->signals);
+	return left;
+}
+
+/* Many sockets are open at once: as many as the system lets us have. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 static int run(const struct settings *settings)
 {
-	struct worker worker = {.settings = settings, .signals = -1};
+	struct meter meters[METER_COUNT];
+	struct worker worker = {
+		.settings = settings, .signals = -1, .meters = meters};
 
-	if (prepare(&worker, &worker.fatal)) {
+	raise_file_limit();
+	meters_init(meters);
+	worker.answered.end = &worker.answered.first;
+	if (openssl_wipe_memory(&worker.fatal) &&
+		prepare(&worker, &worker.fatal)) {
 		log_event(LOG_INFO, "worker.started",
 			log_text("worker", worker.id),
 			log_text("version", BYOC_VERSION),
+			log_text("commit", BYOC_COMMIT),
 			log_text("endpoint", settings->hcloud_endpoint),
 			log_i64("max_in_flight", settings->max_in_flight),
 			LOG_END);
-		while (!worker_is_done(&worker))
-			worker_tick(&worker);
+		while (!tick_was_last(&worker))
+			tick(&worker);
 	}
-	struct err fatal = worker.fatal;
+	const struct err fatal = worker.fatal;
 	size_t unfinished = worker.flight_count;
-	clear(&worker);
-	if (fatal.kind) {
+	bool left = clear(&worker);
+	int status = fatal.kind ? EX_CONFIG : EXIT_SUCCESS;
+	if (fatal.kind)
 		log_event(LOG_ERROR, "worker.failed", LOG_ERR(&fatal), LOG_END);
-		return EX_CONFIG;
-	}
-	log_event(LOG_INFO, "worker.stopped",
-		log_i64("unfinished", (int64_t)unfinished), LOG_END);
-	return EXIT_SUCCESS;
+	else
+		log_event(LOG_INFO, "worker.stopped",
+			log_i64("unfinished", (int64_t)unfinished), LOG_END);
+	if (!left)
+		_exit(status); /* it still reads the settings */
+	return status;
+}
+
+/*
+ * Settings that were read, and do not send secrets over the network in the
+ * clear; if that is wanted, it is said at every start.
+ */
+static bool take_settings(struct settings *settings, char **complaints)
+{
+	if (!settings_read(settings,
+		    NEED_DATABASE | NEED_BROKER | NEED_KEYS | NEED_HETZNER,
+		    complaints))
+		return false;
+	*complaints = transport_complaints(settings);
+	return !*complaints || settings->insecure_transport;
+}
+
+static void warn_each(char *lines)
+{
+	for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
+		log_event(LOG_WARN, "transport.insecure",
+			log_text("text", line), LOG_END);
 }
 
 int main(int argc, char **argv)
@@ -157,13 +233,13 @@ int main(int argc, char **argv)
 
 	argp_parse(&arguments, argc, argv, 0, NULL, NULL);
 	secret_harden_process();
-	bool ok = settings_read(&settings,
-		NEED_DATABASE | NEED_BROKER | NEED_KEYS | NEED_HETZNER,
-		&complaints);
+	bool ok = take_settings(&settings, &complaints);
 	log_setup(settings.log_level, settings.log_format);
 	if (!ok)
 		fprintf(stderr, "byoc-worker: the settings are not right:\n%s",
 			complaints);
+	else if (complaints)
+		warn_each(complaints);
 	int status = ok ? run(&settings) : EX_CONFIG;
 	free(complaints);
 	settings_clear(&settings);

@@ -2,7 +2,10 @@
  * Metrics and health over HTTP, by libmicrohttpd without a thread of its own:
  * the loop watches its epoll socket and lets it run.
  */
-#include "worker.h"
+#include "metrics.h"
+
+#include "meters.h"
+#include "tenant.h"
 
 #include <arpa/inet.h>
 #include <byoc/log.h>
@@ -16,66 +19,90 @@ struct metrics {
 	struct MHD_Daemon *daemon;
 };
 
-static const struct {
-	const char *name;
-	const char *help;
-} counters[] = {
-	[COUNT_RECEIVED] = {"jobs_received", "Deliveries taken"},
-	[COUNT_DONE] = {"jobs_done",
-		"Phases, validations and kubeconfigs done"},
-	[COUNT_WAIT] = {"jobs_waiting", "Phases that came to wait"},
-	[COUNT_RETRY] = {"jobs_retried", "Attempts that failed for now"},
-	[COUNT_FAIL] = {"jobs_failed", "Phases that failed or were parked"},
-	[COUNT_VOID] = {"jobs_void", "Jobs that had been done or replaced"},
-	[COUNT_BUSY] = {"jobs_busy", "Jobs leased by another worker"},
-	[COUNT_LEASE_LOST] = {"leases_lost", "Outcomes that came too late"},
-	[COUNT_DEAD_LETTERED] = {"jobs_dead_lettered",
-		"Messages that made no sense"},
-	[COUNT_PUBLISHED] = {"messages_published", "Messages sent"},
-	[COUNT_PUBLISH_REFUSED] = {"messages_refused",
-		"Messages that the broker did not take"},
-	[COUNT_RELAYED] = {"messages_relayed",
-		"Messages published from the outbox later on"},
-	[COUNT_REQUEUED] = {"jobs_requeued", "Jobs that the watchdog missed"},
-	[COUNT_REQUESTS] = {"hetzner_requests", "Calls to the Hetzner API"},
-	[COUNT_REQUEST_ERRORS] = {"hetzner_errors",
-		"Calls that were not answered with success"},
-	[COUNT_RATE_LIMITED] = {"hetzner_held_back",
-		"Calls put off to spare the rate limit"},
-	[COUNT_RECONNECTS] = {"reconnects", "New connections"},
-};
-_Static_assert(COUNT(counters) == COUNT_COUNT, "explain every counter");
-
 static void write_gauge(
-	FILE *out, const char *name, const char *help, size_t value)
+	FILE *out, const char *name, const char *help, double value)
 {
-	fprintf(out, "# HELP byoc_%s %s\n# TYPE byoc_%s gauge\nbyoc_%s %zu\n",
-		name, help, name, name, value);
+	meter_write_head(out, name, help, "gauge");
+	fprintf(out, "%s %.15g\n", name, value);
+}
+
+static void write_build(FILE *out)
+{
+	meter_write_head(
+		out, "byoc_build_info", "The version that runs", "gauge");
+	fputs("byoc_build_info{version=\"" BYOC_VERSION "\"} 1\n", out);
+}
+
+static void write_belt(const struct worker *worker, FILE *out)
+{
+	int64_t backlog =
+		worker_has_broker(worker) ? broker_backlog(worker->broker) : -1;
+
+	write_gauge(out, "byoc_belt_places", "Jobs that this worker may hold",
+		worker->settings->max_in_flight);
+	write_gauge(out, "byoc_belt_jobs", "Jobs that it holds",
+		(double)worker->flight_count);
+	write_gauge(out, "byoc_api_requests_in_flight", "Calls in the air",
+		(double)hetzner_client_in_flight(worker->client));
+	write_gauge(out, "byoc_messages_unconfirmed",
+		"Messages that no confirm has come for",
+		(double)worker->unconfirmed);
+	write_gauge(out, "byoc_database_up", "Is there a connection?",
+		worker_has_store(worker));
+	write_gauge(out, "byoc_broker_up", "Is there a connection?",
+		worker_has_broker(worker));
+	if (backlog >= 0)
+		write_gauge(out, "byoc_queue_jobs",
+			"Jobs that nobody has taken yet", (double)backlog);
+}
+
+/* The same from every worker: take the largest. */
+static void write_common(const struct worker *worker, FILE *out)
+{
+	write_gauge(out, "byoc_outbox_late_seconds",
+		"How long the oldest message has been due",
+		(double)worker->gauges.outbox_late_ms / 1000);
+	meter_write_head(out, "byoc_clusters", "Clusters by status", "gauge");
+	for (int i = 0; i < CLUSTER_STATUS_COUNT; i++)
+		fprintf(out, "byoc_clusters{status=\"%s\"} %lld\n",
+			words_text(&cluster_status_words, i),
+			(long long)worker->gauges.clusters[i]);
 }
 
 static void write_metrics(const struct worker *worker, FILE *out)
 {
-	for (size_t i = 0; i < COUNT_COUNT; i++)
-		fprintf(out,
-			"# HELP byoc_%s_total %s\n"
-			"# TYPE byoc_%s_total counter\n"
-			"byoc_%s_total %llu\n",
-			counters[i].name, counters[i].help, counters[i].name,
-			counters[i].name,
-			(unsigned long long)worker->counts[i]);
-	write_gauge(
-		out, "jobs_in_flight", "Jobs in the air", worker->flight_count);
-	write_gauge(out, "hetzner_requests_in_flight", "Calls in the air",
-		hetzner_client_in_flight(worker->client));
-	write_gauge(out, "database_up", "Is there a connection?",
-		worker->store ? 1 : 0);
-	write_gauge(out, "broker_up", "Is there a connection?",
-		worker->broker ? 1 : 0);
+	write_build(out);
+	for (size_t i = 0; i < METER_COUNT; i++)
+		meter_write(&worker->meters[i], out);
+	write_belt(worker, out);
+	write_common(worker, out);
+	tenants_write_rates(worker, out);
+}
+
+static void write_link(FILE *out, const struct link *link, bool up)
+{
+	if (up)
+		fprintf(out, "%s up\n", link->name);
+	else
+		fprintf(out, "%s down: %s\n", link->name,
+			link->failure.kind ? link->failure.text
+					   : "it is being opened");
+}
+
+static bool write_readiness(const struct worker *worker, FILE *out)
+{
+	bool store = worker_has_store(worker);
+	bool broker = worker_has_broker(worker);
+
+	write_link(out, &worker->store_link, store);
+	write_link(out, &worker->broker_link, broker);
+	if (worker->draining)
+		fputs("draining\n", out);
+	return store && broker && !worker->draining;
 }
 
 static unsigned answer(const struct worker *worker, const char *path, FILE *out)
 {
-	bool ready = worker->store && worker->broker && !worker->draining;
 
 	if (strcmp(path, "/metrics") == 0) {
 		write_metrics(worker, out);
@@ -85,13 +112,10 @@ static unsigned answer(const struct worker *worker, const char *path, FILE *out)
 		fputs("ok\n", out);
 		return MHD_HTTP_OK;
 	}
-	if (strcmp(path, "/readyz") == 0) {
-		fprintf(out, "database %s\nbroker %s\n%s",
-			worker->store ? "up" : "down",
-			worker->broker ? "up" : "down",
-			worker->draining ? "draining\n" : "");
-		return ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
-	}
+	if (strcmp(path, "/readyz") == 0)
+		return write_readiness(worker, out)
+			       ? MHD_HTTP_OK
+			       : MHD_HTTP_SERVICE_UNAVAILABLE;
 	fputs("There are /metrics, /healthz and /readyz.\n", out);
 	return MHD_HTTP_NOT_FOUND;
 }
@@ -172,8 +196,14 @@ struct metrics *metrics_start(const struct worker *worker, struct err *err)
 		metrics, MHD_OPTION_SOCK_ADDR, &address,
 		MHD_OPTION_CONNECTION_LIMIT, 32U, MHD_OPTION_CONNECTION_TIMEOUT,
 		10U, MHD_OPTION_END);
-	if (metrics->daemon)
+	if (metrics->daemon) {
+		log_event(LOG_INFO, "metrics.on",
+			log_i64("port", MHD_get_daemon_info(metrics->daemon,
+						MHD_DAEMON_INFO_BIND_PORT)
+						->port),
+			LOG_END);
 		return metrics;
+	}
 	free(metrics);
 	err_set(err, ERR_RETRY, "cannot_listen",
 		"%s is not free: there are no metrics", listen);

@@ -1,176 +1,223 @@
 /*
- * Publishing: a message that was confirmed is deleted from the outbox; one that
+ * Publish: a message that was confirmed is deleted from the outbox; one that
  * was not stays there for the relay. A flight is acknowledged when all that was
  * published with it has been answered: what it did is in the database by then,
  * with every message that tells of it.
  */
-#include "worker.h"
+#include "publish.h"
+
+#include "flight.h"
+#include "meters.h"
 
 #include <byoc/log.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A message that no confirm has come for yet. */
+struct ticket {
+	int64_t outbox_id; /* 0: the message is in no table */
+	struct parcel *parcel;
+};
+
+struct publications {
+	unsigned link;          /* the broker connection that they left by */
+	struct ticket *tickets; /* a ring, by number */
+	size_t room;            /* a power of two */
+	uint64_t first;         /* not answered yet */
+	uint64_t end;
+};
+
+/* After a new connection the broker delivers it again by itself. */
+static void land(struct worker *worker, struct flight *flight, bool give_back)
+{
+	uint64_t tag = flight->delivery->tag;
+	struct err err = {0};
+
+	if (worker_has_broker(worker) && flight->link == worker->link &&
+		!(give_back ? broker_return(worker->broker, tag, &err)
+			    : broker_ack(worker->broker, tag, &err)))
+		link_fail(&worker->broker_link, &err);
+	worker->flight_count--;
+	flight_free(flight);
+}
+
+static void settle(struct worker *worker, struct parcel *parcel)
+{
+	if (--parcel->unconfirmed)
+		return;
+	for (struct flight *f; (f = flights_take(&parcel->flights));)
+		land(worker, f, parcel->refused);
+	arena_free(parcel->arena);
+	free(parcel);
+}
+
+static void remove_first(struct parcels *parcels)
+{
+	parcels->first = parcels->first->next;
+	if (!parcels->first)
+		parcels->last = NULL;
+	parcels->count--;
+}
+
+/* ---- Tickets ---- */
+
+static struct ticket *ticket_at(struct publications *p, uint64_t number)
+{
+	return &p->tickets[number & (p->room - 1)];
+}
+
+static void widen_ring(struct publications *p)
+{
+	size_t room = p->room ? p->room * 2 : 1024;
+	struct ticket *wider = memory_new(room * sizeof *wider);
+
+	for (uint64_t n = p->first; n < p->end; n++)
+		wider[n & (room - 1)] = *ticket_at(p, n);
+	free(p->tickets);
+	p->tickets = wider;
+	p->room = room;
+}
+
+static void note_ticket(struct publications *p, uint64_t number,
+	int64_t outbox_id, struct parcel *parcel)
+{
+	if (p->first == p->end)
+		p->first = p->end = number;
+	while (number - p->first >= p->room)
+		widen_ring(p);
+	p->end = number + 1;
+	*ticket_at(p, number) =
+		(struct ticket){.outbox_id = outbox_id, .parcel = parcel};
+	parcel->unconfirmed++;
+}
+
+/* ---- Sending ---- */
 
 static bool is_event(const char *exchange)
 {
 	return strcmp(exchange, BROKER_EVENTS) == 0;
 }
 
-static void land(struct worker *worker, struct flight *flight, bool give_back)
+static struct message row_message(const struct outbox_row *row)
 {
-	struct err err = {0};
-	uint64_t tag = flight->delivery->tag;
+	bool event = is_event(row->exchange);
 
-	/* After a new connection the broker delivers it again by itself. */
-	if (worker->broker && flight->link == worker->link &&
-		!(give_back ? broker_return(worker->broker, tag, &err)
-			    : broker_ack(worker->broker, tag, &err)))
-		links_lose_broker(worker, &err);
-	worker->flight_count--;
-	flight_free(flight);
+	return (struct message){
+		.exchange = row->exchange,
+		.routing_key = row->routing_key,
+		.body = row->body,
+		.size = strlen(row->body),
+		.message_id = row->message_id,
+		.type = row->type,
+		.content_type = event ? "application/cloudevents+json; "
+					"charset=utf-8"
+				      : "application/json",
+		.traceparent = row->traceparent,
+		.mandatory = !event, /* nobody has to listen */
+	};
 }
 
-static void settle_batch(struct worker *worker, struct batch *batch)
+static struct message own_message(const struct parcel *parcel)
 {
-	for (struct flight *f; (f = flights_take(&batch->flights));)
-		land(worker, f, batch->refused);
-	free(batch);
+	const struct delivery *delivery = parcel->flights.first->delivery;
+	bool has_reason = parcel->reason.kind != ERR_NONE;
+
+	return (struct message){
+		.exchange = "",
+		.routing_key = parcel->queue,
+		.body = delivery->body,
+		.size = delivery->size <= MESSAGE_BODY_MAX ? delivery->size : 0,
+		.message_id = delivery->message_id,
+		.content_type = "application/json",
+		.traceparent = delivery->traceparent,
+		.reason_code = has_reason ? parcel->reason.code : NULL,
+		.reason = has_reason ? parcel->reason.text : NULL,
+		.mandatory = true,
+	};
 }
 
-static struct ticket *ticket_at(struct worker *worker, uint64_t number)
+/* A message that cannot be sent at all stays where it is. */
+static void complain(struct worker *worker, struct parcel *parcel,
+	int64_t outbox_id, const struct err *err)
 {
-	return &worker->tickets[number & (worker->tickets_room - 1)];
+	if (err->kind != ERR_BUG) {
+		link_fail(&worker->broker_link, err);
+		return;
+	}
+	meters_count(worker, METER_REFUSED);
+	log_event(LOG_ERROR, "publish.impossible", log_i64("outbox", outbox_id),
+		LOG_ERR(err), LOG_END);
+	parcel->refused = !outbox_id;
 }
 
-static void widen_ring(struct worker *worker)
-{
-	size_t room = worker->tickets_room ? worker->tickets_room * 2 : 1024;
-	struct ticket *wider = memory_new(room * sizeof *wider);
-
-	for (uint64_t n = worker->tickets_first; n < worker->tickets_end; n++)
-		wider[n & (room - 1)] = *ticket_at(worker, n);
-	free(worker->tickets);
-	worker->tickets = wider;
-	worker->tickets_room = room;
-}
-
-static void note_ticket(struct worker *worker, uint64_t number,
-	int64_t outbox_id, struct batch *batch)
-{
-	if (worker->tickets_first == worker->tickets_end)
-		worker->tickets_first = worker->tickets_end = number;
-	while (number - worker->tickets_first >= worker->tickets_room)
-		widen_ring(worker);
-	worker->tickets_end = number + 1;
-	*ticket_at(worker, number) =
-		(struct ticket){.outbox_id = outbox_id, .batch = batch};
-	batch->unconfirmed++;
-}
-
-static bool send(struct worker *worker, const struct message *message,
-	int64_t outbox_id, struct batch *batch)
+static bool send_message(struct worker *worker, struct parcel *parcel,
+	const struct message *message, int64_t outbox_id)
 {
 	struct err err = {0};
 	uint64_t number;
 
-	if (!worker->broker)
+	if (!worker_has_broker(worker) || !broker_can_publish(worker->broker))
 		return false;
 	if (broker_publish(worker->broker, message, &number, &err)) {
-		worker_count(worker, COUNT_PUBLISHED);
-		note_ticket(worker, number, outbox_id, batch);
+		meters_count(worker, METER_PUBLISHED);
+		note_ticket(worker->publications, number, outbox_id, parcel);
+	} else {
+		complain(worker, parcel, outbox_id, &err);
+	}
+	parcel->sent++;
+	return true;
+}
+
+/* False: the rest has to wait. */
+static bool send_parcel(struct worker *worker, struct parcel *parcel)
+{
+	struct message message;
+
+	while (parcel->sent < parcel->rows.count) {
+		const struct outbox_row *row = &parcel->rows.rows[parcel->sent];
+		message = row_message(row);
+		if (!send_message(worker, parcel, &message, row->id))
+			return false;
+	}
+	if (!parcel->queue)
 		return true;
+	message = own_message(parcel);
+	return send_message(worker, parcel, &message, 0);
+}
+
+static void send_parcels(struct worker *worker)
+{
+	struct parcel *parcel;
+
+	while ((parcel = worker->to_publish.first) &&
+		send_parcel(worker, parcel)) {
+		remove_first(&worker->to_publish);
+		settle(worker, parcel);
 	}
-	links_lose_broker(worker, &err);
-	return false;
 }
 
-/* Messages and acknowledgements of a batch leave together. */
-static void hold(struct worker *worker, bool on)
-{
-	if (worker->broker)
-		broker_hold(worker->broker, on);
-}
+/* ---- Confirms ---- */
 
-void publish_rows(struct worker *worker, const struct outbox *rows,
-	struct flights *flights)
+static void note_published(struct ids *published, int64_t id)
 {
-	struct batch *batch = memory_new(sizeof *batch);
-
-	/* Held while publishing: losing the broker settles what it holds. */
-	batch->unconfirmed = 1;
-	hold(worker, true);
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct outbox_row *row = &rows->rows[i];
-		bool event = is_event(row->exchange);
-		const struct message message = {
-			.exchange = row->exchange,
-			.routing_key = row->routing_key,
-			.body = row->body,
-			.size = strlen(row->body),
-			.message_id = row->message_id,
-			.type = row->type,
-			.content_type = event ? "application/cloudevents+json; "
-						"charset=utf-8"
-					      : "application/json",
-			.traceparent = row->traceparent,
-			.mandatory = !event, /* nobody has to listen */
-		};
-		if (!send(worker, &message, row->id, batch))
-			break;
+	if (published->count == published->room) {
+		published->room = published->room ? published->room * 2 : 1024;
+		published->ids = memory_resize(
+			published->ids, published->room, sizeof(int64_t));
 	}
-	flights_move(&batch->flights, flights);
-	if (--batch->unconfirmed == 0)
-		settle_batch(worker, batch);
-	hold(worker, false);
+	published->ids[published->count++] = id;
 }
 
-void publish_forward(struct worker *worker, struct flight *flight,
-	const char *queue, const struct err *reason)
-{
-	const struct delivery *delivery = flight->delivery;
-	struct batch *batch = memory_new(sizeof *batch);
-	const struct message message = {
-		.exchange = "",
-		.routing_key = queue,
-		.body = delivery->body,
-		.size = delivery->size <= DELIVERY_BODY_MAX ? delivery->size
-							    : 0,
-		.message_id = delivery->message_id,
-		.content_type = "application/json",
-		.traceparent = delivery->traceparent,
-		.reason_code = reason ? reason->code : NULL,
-		.reason = reason ? reason->text : NULL,
-		.mandatory = true,
-	};
-
-	batch->unconfirmed = 1;
-	batch->refused = !send(worker, &message, 0, batch);
-	flights_add(&batch->flights, flight);
-	if (--batch->unconfirmed == 0)
-		settle_batch(worker, batch);
-}
-
-static void forget_row(struct worker *worker, int64_t outbox_id)
-{
-	if (worker->published_count == worker->published_room) {
-		worker->published_room = worker->published_room
-						 ? worker->published_room * 2
-						 : 1024;
-		worker->published = memory_resize(worker->published,
-			worker->published_room, sizeof *worker->published);
-	}
-	worker->published[worker->published_count++] = outbox_id;
-}
-
-static void answer(
+static void take_confirm(
 	struct worker *worker, struct ticket *ticket, enum confirm_kind kind)
 {
-	struct batch *batch = ticket->batch;
+	struct parcel *parcel = ticket->parcel;
 	bool taken = kind == CONFIRM_TAKEN;
 
-	if (!batch)
+	if (!parcel)
 		return;
 	if (!taken) {
-		worker_count(worker, COUNT_PUBLISH_REFUSED);
+		meters_count(worker, METER_REFUSED);
 		log_event(LOG_WARN, "publish.refused",
 			log_text("why", kind == CONFIRM_RETURNED
 						? "no queue takes it"
@@ -178,44 +225,78 @@ static void answer(
 			log_i64("outbox", ticket->outbox_id), LOG_END);
 	}
 	if (ticket->outbox_id && taken)
-		forget_row(worker, ticket->outbox_id);
+		note_published(&worker->published, ticket->outbox_id);
 	else if (!ticket->outbox_id && !taken)
-		batch->refused = true;
+		parcel->refused = true;
 	*ticket = (struct ticket){0};
-	if (--batch->unconfirmed == 0)
-		settle_batch(worker, batch);
+	settle(worker, parcel);
 }
 
-static void drop_answered(struct worker *worker)
+static void take_confirms(struct worker *worker)
 {
-	while (worker->tickets_first < worker->tickets_end &&
-		!ticket_at(worker, worker->tickets_first)->batch)
-		worker->tickets_first++;
-}
-
-void publish_confirm(struct worker *worker)
-{
+	struct publications *p = worker->publications;
 	struct confirm confirm;
 
-	hold(worker, true);
-	while (worker->broker &&
-		broker_next_confirm(worker->broker, &confirm)) {
-		if (confirm.ticket < worker->tickets_first ||
-			confirm.ticket >= worker->tickets_end)
-			continue;
-		answer(worker, ticket_at(worker, confirm.ticket), confirm.kind);
-	}
-	hold(worker, false);
-	drop_answered(worker);
+	while (worker_has_broker(worker) &&
+		broker_next_confirm(worker->broker, &confirm))
+		if (confirm.ticket >= p->first && confirm.ticket < p->end)
+			take_confirm(worker, ticket_at(p, confirm.ticket),
+				confirm.kind);
+	while (p->first < p->end && !ticket_at(p, p->first)->parcel)
+		p->first++;
 }
 
-void publish_forget(struct worker *worker)
+/* The connection is gone, and with it the confirms and the deliveries. */
+static void forget(struct worker *worker)
 {
-	for (uint64_t n = worker->tickets_first; n < worker->tickets_end; n++) {
-		struct batch *batch = ticket_at(worker, n)->batch;
-		*ticket_at(worker, n) = (struct ticket){0};
-		if (batch && --batch->unconfirmed == 0)
-			settle_batch(worker, batch);
+	struct publications *p = worker->publications;
+	struct parcel *parcel;
+
+	for (uint64_t n = p->first; n < p->end; n++) {
+		parcel = ticket_at(p, n)->parcel;
+		*ticket_at(p, n) = (struct ticket){0};
+		if (parcel)
+			settle(worker, parcel);
 	}
-	worker->tickets_first = worker->tickets_end = 0;
+	p->first = p->end = 0;
+	worker->unconfirmed = 0;
+	while ((parcel = worker->to_publish.first)) {
+		remove_first(&worker->to_publish);
+		settle(worker, parcel);
+	}
+}
+
+/* Messages and acknowledgements leave together. */
+static void hold(struct worker *worker, bool on)
+{
+	if (worker->broker)
+		broker_hold(worker->broker, on);
+}
+
+void publish(struct worker *worker)
+{
+	if (!worker->publications)
+		worker->publications = memory_new(sizeof(struct publications));
+	struct publications *p = worker->publications;
+	if (!worker_has_broker(worker) || p->link != worker->link) {
+		forget(worker);
+		p->link = worker->link;
+	}
+	if (!worker_has_broker(worker))
+		return;
+	hold(worker, true);
+	take_confirms(worker);
+	send_parcels(worker);
+	hold(worker, false);
+	worker->unconfirmed = (size_t)(p->end - p->first);
+}
+
+void publish_stop(struct worker *worker)
+{
+	if (!worker->publications)
+		return;
+	forget(worker);
+	free(worker->publications->tickets);
+	free(worker->publications);
+	worker->publications = NULL;
 }

@@ -2,12 +2,27 @@
  * Step: asks a flight's phase what it wants next, until it wants a call, has
  * to wait, or has an outcome.
  */
-#include "worker.h"
+#include "step.h"
 
+#include "flight.h"
+#include "keys.h"
+#include "meters.h"
+#include "tenant.h"
+#include "token.h"
+
+#include <byoc/clock.h>
 #include <byoc/log.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { RATE_WAIT_MS = 2000, LEASE_WAIT_MS = 250, REPLACED_WAIT_MS = 250 };
+enum {
+	LEASE_WAIT_MS = 250,
+	REPLACED_WAIT_MS = 250,
+	NEWER_WAIT_MS = 5000,
+	CLUSTERS_WAIT_MS = 1000,
+	/* Making keys takes a while: the other stages have their turn, too. */
+	TURN_MOST_MS = 20,
+};
 
 static enum goal goal_of(const struct flight *flight)
 {
@@ -19,14 +34,18 @@ static void finish(
 	struct worker *worker, struct flight *flight, enum result result)
 {
 	flight->outcome.result = result;
-	flights_add(&worker->finished, flight);
+	flights_add(
+		&worker->outcomes[flight_lease_kind(flight)].waiting, flight);
 }
 
+/* One that waits for longer than any queue comes back early and is not due. */
 static void finish_later(struct worker *worker, struct flight *flight,
 	enum result result, int delay_ms)
 {
-	flight->outcome.wait_queue =
-		broker_wait_queue(delay_ms, &flight->outcome.delay_ms);
+	int queue_ms;
+
+	flight->outcome.wait_queue = broker_wait_queue(delay_ms, &queue_ms);
+	flight->outcome.delay_ms = delay_ms > queue_ms ? delay_ms : queue_ms;
 	finish(worker, flight, result);
 }
 
@@ -52,7 +71,10 @@ static void finish_refused_token(struct worker *worker, struct flight *flight)
 {
 	flight->outcome.refused_token = flight->lease.sealed_token;
 	finish_later(worker, flight,
-		goal_of(flight) == GOAL_PROVISION ? RESULT_FAIL : RESULT_PARK,
+		goal_of(flight) == GOAL_PROVISION ||
+				goal_of(flight) == GOAL_SURVEY
+			? RESULT_FAIL
+			: RESULT_PARK,
 		REPLACED_WAIT_MS);
 }
 
@@ -65,22 +87,22 @@ static void finish_failed(struct worker *worker, struct flight *flight)
 		finish_refused_token(worker, flight);
 		return;
 	}
-	int retry_ms = phase_retry_ms(
-		goal_of(flight), &flight->err, flight->lease.failures + 1);
+	int retry_ms =
+		phase_retry_ms(goal_of(flight), &flight->facts, &flight->err);
 	if (retry_ms >= 0)
 		finish_later(worker, flight, RESULT_RETRY, retry_ms);
 	else
 		finish(worker, flight, is_phase ? RESULT_FAIL : RESULT_INVALID);
 }
 
-static void step(struct worker *worker, struct flight *flight);
+static void go_on(struct worker *worker, struct flight *flight);
 
 static void act_on(
 	struct worker *worker, struct flight *flight, enum verdict verdict)
 {
 	switch (verdict) {
 	case VERDICT_NEXT:
-		step(worker, flight);
+		go_on(worker, flight);
 		break;
 	case VERDICT_WAIT:
 		finish_wait(worker, flight, flight->facts.wait_ms);
@@ -102,30 +124,48 @@ static void make_keys(struct worker *worker, struct flight *flight)
 		finish_failed(worker, flight);
 }
 
-/* A question that goes out, if the lease, and Hetzner's rate limit, allow it.
- */
+static bool lease_lasts(const struct flight *flight)
+{
+	return clock_now_ms() + REQUEST_TIMEOUT_MS <=
+	       flight->lease_from_ms + LEASE_MS;
+}
+
+/* In how long a question may go out: 0, now. */
+static int hold_back_ms(struct worker *worker, struct flight *flight)
+{
+	int wait_ms = 0;
+
+	if (!lease_lasts(flight))
+		return LEASE_WAIT_MS;
+	if (flight->ask.request.server)
+		return tenant_may_call_cluster(worker, flight->tenant)
+			       ? 0
+			       : CLUSTERS_WAIT_MS;
+	if (tenant_may_call(
+		    worker, flight->tenant, &flight->let_through, &wait_ms))
+		return 0;
+	meters_count(worker, METER_HELD_BACK);
+	return wait_ms;
+}
+
 static void send_question(struct worker *worker, struct flight *flight)
 {
-	if (worker->now_ms + REQUEST_TIMEOUT_MS > flight->lease_end_ms) {
+	int wait_ms = hold_back_ms(worker, flight);
+
+	if (wait_ms) {
 		request_clear(&flight->ask.request);
-		finish_wait(worker, flight, LEASE_WAIT_MS);
-	} else if (flight->ask.request.server) {
-		if (!call_send_to_cluster(worker, flight, &flight->err))
-			finish_failed(worker, flight);
-	} else if (!token_may_call(
-			   worker, flight->token, &flight->let_through)) {
-		worker_count(worker, COUNT_RATE_LIMITED);
-		request_clear(&flight->ask.request);
-		finish_wait(worker, flight, RATE_WAIT_MS);
-	} else if (flight->ask.kind == ASK_ACTIONS) {
+		finish_wait(worker, flight, wait_ms);
+	} else if (flight->ask.kind == ASK_ACTIONS || flight->ask.shared) {
 		flight->gathered_ms = worker->now_ms;
 		flights_add(&worker->gathered, flight);
 	} else {
-		call_send(worker, flight);
+		if (flight->ask.request.server)
+			tenant_begin_cluster_call(worker, flight->tenant);
+		flights_add(&worker->calling, flight);
 	}
 }
 
-static void step(struct worker *worker, struct flight *flight)
+static void go_on(struct worker *worker, struct flight *flight)
 {
 	flight->ask = (struct ask){0};
 	switch (phase_ask(&flight->facts, &flight->ask, &flight->err)) {
@@ -147,7 +187,7 @@ static void step(struct worker *worker, struct flight *flight)
 	}
 }
 
-void step_take(
+static void take_reply(
 	struct worker *worker, struct flight *flight, const struct reply *reply)
 {
 	request_clear(&flight->ask.request);
@@ -164,7 +204,7 @@ static bool open_one(struct worker *worker, const struct flight *flight,
 		return true;
 	snprintf(context, sizeof context, "cluster:%s:%s", flight->job.subject,
 		what);
-	return unseal(worker->keyring, context, sealed, plain, err);
+	return unseal_own(worker->keyring, context, sealed, plain, err);
 }
 
 static bool open_secrets(
@@ -177,7 +217,7 @@ static bool open_secrets(
 		worker, lease->credential_id, lease->sealed_token, err);
 	if (!flight->token)
 		return false;
-	facts->token = &flight->token->plain;
+	facts->token = token_plain(flight->token);
 	if (!facts->phase->opens_secrets)
 		return true;
 	facts->authorities = &flight->authorities;
@@ -190,20 +230,40 @@ static bool open_secrets(
 		       err);
 }
 
-void step_ready(struct worker *worker)
+static void begin(struct worker *worker, struct flight *flight)
 {
-	struct flights ready = {0};
-
-	flights_move(&ready, &worker->ready);
-	for (struct flight *flight; (flight = flights_take(&ready));) {
-		if (!flight->facts.phase)
-			err_set(&flight->err, ERR_BUG, "unknown_phase",
-				"this worker does not know the phase %s",
-				flight->job.phase);
-		if (flight->facts.phase &&
-			open_secrets(worker, flight, &flight->err))
-			step(worker, flight);
-		else
-			finish_failed(worker, flight);
+	if (flight->err.kind) {
+		finish_failed(worker, flight);
+	} else if (!flight->facts.phase) {
+		/* A newer worker has queued it, and one will have it. */
+		log_event(LOG_WARN, "phase.unknown",
+			log_text("phase", flight->job.phase),
+			log_text("cluster", flight->job.subject), LOG_END);
+		finish_wait(worker, flight, NEWER_WAIT_MS);
+	} else if (open_secrets(worker, flight, &flight->err)) {
+		go_on(worker, flight);
+	} else {
+		finish_failed(worker, flight);
 	}
+}
+
+static void take_replies(struct worker *worker, struct call *call)
+{
+	worker->answered.first = call->next;
+	if (!call->next)
+		worker->answered.end = &worker->answered.first;
+	for (struct flight *f; (f = flights_take(&call->flights));)
+		take_reply(worker, f, &call->reply);
+	reply_clear(&call->reply);
+	free(call);
+}
+
+void step(struct worker *worker)
+{
+	int64_t end_ms = clock_now_ms() + TURN_MOST_MS;
+
+	while (worker->answered.first && clock_now_ms() <= end_ms)
+		take_replies(worker, worker->answered.first);
+	while (worker->ready.first && clock_now_ms() <= end_ms)
+		begin(worker, flights_take(&worker->ready));
 }

@@ -1,11 +1,41 @@
 /*
- * Inside the worker: one thread, one loop. A flight is a job in the air; it
- * moves along the belt from list to list, and every tick runs each stage once
- * over all flights that stand there:
+ * The worker: one thread, one loop, and a belt that jobs move along. This page
+ * shows the belt; the files that are named have the rest.
  *
- *	receive -> decode -> lease -> step <-> call -> commit -> publish -> ack
+ * A flight is a job in the air. Each tick runs every stage once, over all
+ * flights that stand before it:
  *
- * Only here do broker, store and Hetzner client meet.
+ *   receive.c     deliveries become flights; what makes no sense is dead
+ *      |
+ *      |-- start.c        jobs with a goal begin a run ------------------.
+ *      |-- kubeconfig.c   kubeconfigs are minted and sealed -------------|
+ *      v                                                                 |
+ *   lease.c       phases and validations are claimed --- void, busy -----|
+ *      v                                                                 |
+ *   step.c  <-->  call.c    what next?  <-->  requests in the air        |
+ *      v                                                                 |
+ *   commit.c      outcomes are stored                                    |
+ *      v                                                                 v
+ *   publish.c     messages that tell of it leave; once they are confirmed,
+ *                 the deliveries are acknowledged
+ *
+ * Beside it renew.c holds the leases of what is in the air, upkeep.c looks
+ * after the outbox and after what was lost, links.c opens and closes the doors,
+ * and tick.c, which alone knows the order, puts them all together.
+ *
+ * The laws of the belt:
+ *
+ * - A stage takes flights from lists and puts them into other lists. It never
+ *   calls another stage, so whoever reads one has read all that it does.
+ * - Nothing waits. What goes to the database, to Hetzner or to the broker is
+ *   handed over, and its answer is taken in a later tick. While a batch is in
+ *   the air the next one gathers (batch.c).
+ * - A door that fails is marked; what was in the air comes back to where it
+ *   stood before, and links.c opens a new one.
+ * - Many flights share a batch, and none suffers for another: a batch that the
+ *   database refuses is tried again one by one.
+ * - What a flight did is in the database, with every message that tells of it,
+ *   before its delivery is acknowledged. So a worker may die at any moment.
  */
 #pragma once
 
@@ -20,33 +50,25 @@ enum {
 	REQUEST_TIMEOUT_MS = 10 * 1000,
 	/* A request begins only when it ends, at the latest, with its lease. */
 	LEASE_MS = 20 * 1000,
-	POLL_WINDOW_MS = 50, /* how long action polls gather company */
-	POLL_IDS_MAX = 40,
 };
 
-/* A token in use: shared by all flights of its credential. */
-struct token {
-	struct token *next;
-	char credential_id[UUID_SIZE];
-	char *sealed;
-	struct secret plain; /* empty while nobody uses it */
-	size_t users;
-	int64_t used_ms;
-	int64_t rate_limit;     /* -1: not known */
-	int64_t rate_remaining; /* at rate_ms */
-	int64_t rate_ms;
-	int64_t spare_from_ms; /* the next call, while little is left */
-};
+/* ---- Flights ---- */
 
 struct flight {
 	struct flight *next;
+	struct flight *next_leased, **leased_at; /* renew.c's list */
 	struct delivery *delivery;
 	unsigned link; /* the broker connection that delivered it */
+	int64_t received_ms;
 	struct arena *arena;
 	struct job job;
+	bool maybe_leased; /* the answer to its lease got lost */
 	struct lease lease;
-	int64_t lease_end_ms;
+	int64_t leased_ms;     /* taken */
+	int64_t lease_from_ms; /* taken or renewed; 0: not leased */
+	size_t renewal;        /* its number in the renewal in the air; 0 */
 	struct facts facts;
+	struct tenant *tenant;
 	struct token *token;
 	struct secret authorities;
 	struct secret join_token;
@@ -54,6 +76,8 @@ struct flight {
 	int64_t gathered_ms;
 	bool let_through; /* although little is left of the rate limit */
 	struct outcome outcome;
+	bool plain; /* of its outcome nothing but the result can be stored */
+	struct kubeconfig *kubeconfig;
 	struct err err;
 };
 
@@ -64,55 +88,76 @@ struct flights {
 	size_t count;
 };
 
-void flights_add(struct flights *flights, struct flight *flight);
-struct flight *flights_take(struct flights *flights); /* NULL: none */
-/* Moves all of `from` to the end of `to`. */
-void flights_move(struct flights *to, struct flights *from);
-
-struct flight *flight_new(struct delivery *delivery, unsigned link);
-void flight_free(struct flight *flight);
-/* Forgets all but the job, to be leased again. */
-void flight_reset(struct flight *flight);
-
-/* What was published together, and whose deliveries are settled by it. */
+/* Flights before a transaction, and those whose transaction is in the air. */
 struct batch {
-	size_t unconfirmed;
-	bool refused; /* a message that is in no table was not taken */
+	struct flights waiting;
+	struct flights alone; /* were refused together: each by itself */
+	struct flights later; /* will wait from later_ms on */
+	int64_t later_ms;
+	struct flights in_air;
+	struct transaction *transaction;
+	int64_t sent_ms;
+};
+
+/* What is published together, and whose deliveries are settled by it. */
+struct parcel {
+	struct parcel *next;
+	struct arena *arena; /* the rows' */
+	struct outbox rows;
 	struct flights flights;
+	const char *queue; /* the flight's own message goes there */
+	struct err reason; /* and why, in its headers */
+	size_t sent;
+	size_t unconfirmed;
+	bool refused; /* the flight's own message was not taken */
 };
 
-struct ticket {
-	int64_t outbox_id; /* 0: the message is in no table */
-	struct batch *batch;
+struct parcels {
+	struct parcel *first;
+	struct parcel *last;
+	size_t count;
 };
 
-enum count {
-	COUNT_RECEIVED,
-	COUNT_DONE,
-	COUNT_WAIT,
-	COUNT_RETRY,
-	COUNT_FAIL,
-	COUNT_VOID,
-	COUNT_BUSY,
-	COUNT_LEASE_LOST,
-	COUNT_DEAD_LETTERED,
-	COUNT_PUBLISHED,
-	COUNT_PUBLISH_REFUSED,
-	COUNT_RELAYED,
-	COUNT_REQUEUED,
-	COUNT_REQUESTS,
-	COUNT_REQUEST_ERRORS,
-	COUNT_RATE_LIMITED,
-	COUNT_RECONNECTS,
-	COUNT_COUNT,
+/* One request in the air, the flights that wait for its reply, the reply. */
+struct call {
+	struct call *next;
+	struct call *next_in_air, **in_air_at; /* every one in the air */
+	struct flights flights;
+	struct tenant *tenant;
+	struct token *token;
+	bool to_cluster;
+	enum method method;
+	char kind[24]; /* "servers" */
+	int64_t sent_ms;
+	struct reply reply;
 };
+
+/* Rows of the outbox that a broker has confirmed. */
+struct ids {
+	int64_t *ids;
+	size_t count;
+	size_t room;
+};
+
+/* ---- Doors ---- */
+
+struct opening;
+struct meter;
 
 /* A door that may be closed for a while. */
 struct link {
+	const char *name;
+	struct opening *opening; /* a thread is at it */
+	struct err failure;      /* why it is to be closed, or is closed */
 	int64_t next_try_ms;
 	int backoff_ms;
 	bool was_open;
 };
+
+/* ---- The worker ---- */
+
+/* Phases and validations are leased and stored apart. */
+enum lease_kind { LEASE_PHASES, LEASE_VALIDATIONS, LEASE_KIND_COUNT };
 
 struct worker {
 	const struct settings *settings;
@@ -123,7 +168,7 @@ struct worker {
 	struct broker *broker; /* NULL: closed */
 	struct link store_link;
 	struct link broker_link;
-	unsigned link; /* counts broker connections */
+	unsigned link; /* counts broker connections, opened and lost */
 	struct metrics *metrics;
 	int signals; /* signalfd */
 
@@ -132,109 +177,49 @@ struct worker {
 	int64_t drain_end_ms;
 	struct err fatal; /* ends the worker */
 
-	struct flights received; /* to be leased, or started */
+	/* The belt. */
+	size_t flight_count; /* all there are */
+	struct batch starts;
+	struct batch kubeconfigs;
+	struct batch leases[LEASE_KIND_COUNT];
 	struct flights ready;    /* to be stepped */
-	struct flights gathered; /* want to know about actions */
-	struct flights finished; /* have an outcome */
-	size_t flight_count;     /* all, also those with a request in the air */
+	struct flights calling;  /* have a question */
+	struct flights gathered; /* have one that others may share */
+	struct {
+		struct call *first, **end;
+	} answered;
+	struct batch outcomes[LEASE_KIND_COUNT];
+	struct parcels to_publish;
+	size_t unconfirmed;   /* messages that no confirm has come for */
+	struct ids published; /* to be deleted from the outbox */
+
+	struct flight *leased; /* wherever they stand */
+	struct tenants *tenants;
 	struct token *tokens;
+	struct call *calls; /* in the air */
+	int cluster_calls;  /* of them */
 
-	struct ticket *tickets; /* ring of outstanding publications */
-	size_t tickets_room;    /* a power of two */
-	uint64_t tickets_first; /* not answered yet */
-	uint64_t tickets_end;
+	struct renewals *renewals;         /* renew.c's own */
+	struct publications *publications; /* publish.c's own */
+	struct upkeep *upkeep;             /* upkeep.c's own */
 
-	int64_t *published; /* outbox ids to be deleted */
-	size_t published_count;
-	size_t published_room;
-	int64_t next_relay_ms;
-	int64_t next_watch_ms;
-
-	uint64_t counts[COUNT_COUNT];
+	struct meter *meters; /* meters.c's names */
+	struct gauges gauges; /* of the last minute */
 };
 
-static inline void worker_count(struct worker *worker, enum count count)
+static inline bool worker_has_store(const struct worker *worker)
 {
-	worker->counts[count]++;
+	return worker->store && !worker->store_link.failure.kind;
 }
 
-/* ---- The stages, in the order of a tick ---- */
+static inline bool worker_has_broker(const struct worker *worker)
+{
+	return worker->broker && !worker->broker_link.failure.kind;
+}
 
-/* links.c: opens what is closed, with growing pauses between the tries. */
-void links_keep(struct worker *worker);
-/* Closes the door and logs why; what is in the air stays. */
-void links_lose_store(struct worker *worker, const struct err *why);
-void links_lose_broker(struct worker *worker, const struct err *why);
-
-/* intake.c */
-void intake_receive(struct worker *worker);
-void intake_lease(struct worker *worker);
-/* Puts a flight's message aside, with the reason. */
-void intake_dead_letter(
-	struct worker *worker, struct flight *flight, const struct err *reason);
-void intake_unknown_record(struct worker *worker, struct flight *flight);
-/* A database that is gone lets the flights stand where they were; one that
- * refuses them is a bug of ours, and the watchdog brings the jobs back. */
-void intake_refused(
-	struct worker *worker, struct flights *flights, const struct err *err);
-
-/* kubeconfig.c: mints and seals the kubeconfigs that flights ask for. */
-void kubeconfig_answer(struct worker *worker, struct flights *flights);
-
-/* step.c */
-void step_ready(struct worker *worker);
-/* The reply to a flight's last question. */
-void step_take(struct worker *worker, struct flight *flight,
-	const struct reply *reply);
-
-/* call.c */
-void call_send(struct worker *worker, struct flight *flight);
-bool call_send_to_cluster(
-	struct worker *worker, struct flight *flight, struct err *err);
-void call_send_gathered(struct worker *worker);
-void call_collect(struct worker *worker);
-
-/* keys.c: makes and seals the keys of the flight's cluster. */
-bool keys_make(struct worker *worker, struct flight *flight, struct err *err);
-
-/* commit.c */
-void commit_finished(struct worker *worker);
-
-/* publish.c */
-/* Publishes rows; `flights` are acknowledged once all are confirmed. */
-void publish_rows(struct worker *worker, const struct outbox *rows,
-	struct flights *flights);
-/* Sends a flight's message on, to a queue, and acknowledges it after that. */
-void publish_forward(struct worker *worker, struct flight *flight,
-	const char *queue, const struct err *reason);
-void publish_confirm(struct worker *worker);
-/* The broker is gone: what was not confirmed is left to the relay. */
-void publish_forget(struct worker *worker);
-
-/* upkeep.c: relay, watchdog, forgetting what is published. */
-void upkeep(struct worker *worker);
-
-/* token.c */
-/* Opens a credential's token or shares it; NULL with an error. */
-struct token *token_take(struct worker *worker, const char *credential_id,
-	const char *sealed, struct err *err);
-void token_release(struct worker *worker, struct token *token);
-void token_note_rate(
-	struct worker *worker, struct token *token, const struct reply *reply);
-/*
- * May a call be made, with what is to be left to the customer's own? A flight
- * keeps in `let_through` that it was allowed to when little was left.
- */
-bool token_may_call(
-	const struct worker *worker, struct token *token, bool *let_through);
-void token_forget_idle(struct worker *worker, int64_t idle_ms);
-
-/* metrics.c */
-struct metrics *metrics_start(const struct worker *worker, struct err *err);
-void metrics_stop(struct metrics *metrics);
-int metrics_socket(const struct metrics *metrics);
-void metrics_serve(struct metrics *metrics);
-
-/* worker.c */
-void worker_tick(struct worker *worker);
-bool worker_is_done(const struct worker *worker);
+/* Marks a door that has failed; the first reason stays. */
+static inline void link_fail(struct link *link, const struct err *why)
+{
+	if (!link->failure.kind)
+		link->failure = *why;
+}

@@ -1,6 +1,7 @@
 """What the tests of keys and bootstrap share: the programs that print what is
-to be tested, network namespaces, and waiting with a deadline."""
+to be tested, and network namespaces."""
 
+import itertools
 import json
 import os
 import shutil
@@ -12,8 +13,9 @@ import unittest
 import yaml
 
 LOAD_BALANCER = "203.0.113.7"
+PRIVATE_LOAD_BALANCER = "10.0.0.2"  # as print_user_data has it
 LOCATIONS = ("fsn1", "nbg1", "hel1", "ash", "hil", "sin")
-# (single or ha, kind, index)
+# (single or ha, kind, index), and what else there is to say of the cluster
 SERVERS = (
     ("single", "gateway", 0),
     ("single", "control_plane", 0),
@@ -22,6 +24,7 @@ SERVERS = (
     ("ha", "control_plane", 1),
     ("ha", "control_plane", 2),
     ("ha", "worker", 9),
+    ("ha", "control_plane", 0, "workers", "running"),
 )
 
 
@@ -48,18 +51,6 @@ def run(*command, check=True, **options):
         raise AssertionError(
             f"{' '.join(command)} ended {result.returncode}: {result.stdout}")
     return result
-
-
-def wait_until(condition, what, seconds=10):
-    """Asks again and again until `condition()` is true."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
 
 
 class Keys:
@@ -119,11 +110,12 @@ class Keys:
         shutil.rmtree(self.dir)
 
 
-def user_data(keys, size, kind, index, location="fsn1"):
+def user_data(keys, size, kind, index, *more, location="fsn1"):
     """The user_data of one server, as text."""
     return subprocess.run(
         [program("print_user_data"), keys.dir, LOAD_BALANCER, location, size,
-         kind, str(index)], check=True, stdout=subprocess.PIPE, text=True).stdout
+         kind, str(index), *more], check=True, stdout=subprocess.PIPE,
+        text=True).stdout
 
 
 def written_files(text):
@@ -134,11 +126,40 @@ def written_files(text):
     return files
 
 
+class UserDataTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.keys = Keys()
+        cls.addClassCleanup(cls.keys.remove)
+        cls.folder = tempfile.mkdtemp(prefix="byoc-user-data-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.texts = {server: user_data(cls.keys, *server) for server in SERVERS}
+
+    def files(self, *server):
+        return written_files(self.texts[server])
+
+    def content(self, server, path):
+        return self.files(*server)[path]["content"]
+
+    def put(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        return path
+
+    def each_file(self):
+        for server in SERVERS:
+            for path, entry in self.files(*server).items():
+                yield server, path, entry
+
+
 class Namespace:
     """A network namespace, deleted with everything in it by delete()."""
 
+    numbers = itertools.count()
+
     def __init__(self, name):
-        self.name = f"byoc-{name}-{os.getpid()}"
+        self.name = f"byoc-{name}-{os.getpid()}-{next(self.numbers)}"
         self.processes = []
         run("ip", "netns", "add", self.name)
         self("ip", "link", "set", "lo", "up")
@@ -159,11 +180,12 @@ class Namespace:
                              str(port), stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
 
-    def fetch(self, address, port=80):
+    def fetch(self, address, port=80, user="0"):
         """The answer, or None when there is none within a second."""
         result = subprocess.run(
-            ["ip", "netns", "exec", self.name, "curl", "--silent", "--max-time",
-             "1", f"http://{address}:{port}/"], stdout=subprocess.PIPE, text=True)
+            ["ip", "netns", "exec", self.name, "setpriv", "--reuid", user,
+             "--clear-groups", "curl", "--silent", "--max-time", "1",
+             f"http://{address}:{port}/"], stdout=subprocess.PIPE, text=True)
         return result.stdout if result.returncode == 0 else None
 
     def delete(self):
@@ -176,7 +198,7 @@ class Namespace:
 
 
 SERVER = """
-import http.server, sys
+import http.server, socketserver, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -184,7 +206,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(self.client_address[0].encode())
     def log_message(self, *ignored):
         pass
-server = http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), Handler)
+# Not an HTTPServer: that one asks for its name, and no resolver answers here.
+socketserver.TCPServer.allow_reuse_address = True
+server = socketserver.TCPServer((sys.argv[1], int(sys.argv[2])), Handler)
 print("ready", flush=True)
 server.serve_forever()
 """
@@ -199,7 +223,7 @@ def link(left, left_device, right, right_device):
 
 
 def require_namespaces():
-    require("ip", "nft", "sysctl", "curl")
+    require("ip", "nft", "sysctl", "curl", "setpriv")
     name = f"byoc-probe-{os.getpid()}"
     if run("ip", "netns", "add", name, check=False).returncode:
         raise unittest.SkipTest("network namespaces cannot be made here: not root?")

@@ -136,6 +136,7 @@ void fixture_clean(void)
 		empty_queue(client, broker_wait_queue(delays[i], &actual_ms));
 	}
 	empty_queue(client, BROKER_JOBS);
+	empty_queue(client, BROKER_SUSPECTS);
 	empty_queue(client, BROKER_DEAD);
 	fixture_client_close(client);
 }
@@ -169,6 +170,28 @@ uint64_t fixture_publish(struct broker *broker, const struct message *message)
 	cr_assert(broker_publish(broker, message, &ticket, &fixture_err), "%s",
 		fixture_err.text);
 	return ticket;
+}
+
+void fixture_publish_large(const char *queue, const char *body, size_t size)
+{
+	amqp_connection_state_t client = fixture_client(NULL);
+	amqp_basic_properties_t properties = {
+		._flags = AMQP_BASIC_MESSAGE_ID_FLAG,
+		.message_id = amqp_cstring_bytes("id"),
+	};
+	amqp_bytes_t bytes = {size, (void *)body};
+	amqp_frame_t frame;
+
+	amqp_confirm_select(client, 1);
+	cr_assert_eq(
+		amqp_get_rpc_reply(client).reply_type, AMQP_RESPONSE_NORMAL);
+	cr_assert_eq(amqp_basic_publish(client, 1, amqp_empty_bytes,
+			     amqp_cstring_bytes(queue), false, false,
+			     &properties, bytes),
+		AMQP_STATUS_OK);
+	cr_assert_eq(amqp_simple_wait_frame(client, &frame), AMQP_STATUS_OK);
+	cr_assert_eq(frame.payload.method.id, AMQP_BASIC_ACK_METHOD);
+	fixture_client_close(client);
 }
 
 static void sleep_on(struct broker *broker, int ms)

@@ -35,6 +35,9 @@ struct broker_console *fixture_console(void);
 struct message fixture_job(const char *message_id, const char *body);
 uint64_t fixture_publish(struct broker *broker, const struct message *message);
 
+/* Another publisher's, who has no bound; waits until the queue has it. */
+void fixture_publish_large(const char *queue, const char *body, size_t size);
+
 /* Turn until there is one, at most ten seconds; else the test fails. */
 struct delivery *fixture_delivery(struct broker *broker);
 struct confirm fixture_confirm(struct broker *broker);

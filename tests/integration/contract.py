@@ -2,12 +2,12 @@
 description, with what a test needs to hold them against messages."""
 
 import json
+import pathlib
 
 import jsonschema
 import yaml
 
-from world import ROOT
-
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "schema"
 ASYNCAPI = SCHEMA / "asyncapi.yaml"
 

@@ -50,26 +50,33 @@ class Haystack:
                 if any(needle in straw for straw in straws
                        for needle in wanted)}
 
+    def count(self, secret):
+        """{needle: how often it shows}, of those that do."""
+        counts = {
+            needle: sum(straw.count(needle) for straws in self.places.values()
+                        for straw in straws) for needle in needles(secret)}
+        return {needle: count for needle, count in counts.items() if count}
+
     def add_process(self, name, pid):
         for file in ("cmdline", "environ"):
             self.add(f"{name} {file}",
                      pathlib.Path(f"/proc/{pid}/{file}").read_bytes())
 
     def add_memory(self, place, pid):
-        """All that a process has written to; the sanitizer's own map is too
-        large to be it."""
+        """All that a process can read; the sanitizer's own map is too large to
+        be it."""
         with (open(f"/proc/{pid}/maps") as maps,
               open(f"/proc/{pid}/mem", "rb", buffering=0) as memory):
             for line in maps:
                 span, rights = line.split()[:2]
                 begin, end = (int(number, 16) for number in span.split("-"))
-                if not rights.startswith("rw") or end - begin > 1 << 30:
+                if not rights.startswith("r") or end - begin > 1 << 30:
                     continue
                 try:
                     memory.seek(begin)
                     self.add(place, memory.read(end - begin))
-                except OSError:
-                    continue  # it is mapped no more
+                except (OSError, OverflowError):
+                    continue  # it is mapped no more, or is the kernel's
 
     def add_database(self, url):
         """Every row of every table, and the statements that are running."""

@@ -40,7 +40,7 @@ def wait_for(condition, what="the condition", timeout=20):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout} s in vain for {what}")
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 class Answer:
@@ -212,6 +212,14 @@ class Sim:
     def clear_faults(self):
         self.control("DELETE", "/faults")
 
+    def clusters(self):
+        """What lives in it: address, nodes, the Secret's token, calls."""
+        return self.control("GET", "/clusters")["clusters"]
+
+    def disturb(self, **decree):
+        """Until clear_faults: a server's fate, or how the API behaves."""
+        self.control("POST", "/clusters", decree)
+
     def action_error(self, command, **wish):
         return self.control(
             "POST", "/action_error", {"command": command, **wish})["id"]
@@ -240,6 +248,12 @@ class Sim:
 
     def clear(self):
         self.control("POST", "/clear")
+
+    def start_over(self):
+        """Nothing exists, is to go wrong or was ever called."""
+        self.clear()
+        self.clear_faults()
+        self.reset_calls()
 
 
 def server(name="server", **more):

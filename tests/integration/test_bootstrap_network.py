@@ -13,6 +13,8 @@ from bootstrap_helpers import (Keys, Namespace, link, require_namespaces,
 INTERNET = "203.0.113.80"
 METADATA = "169.254.169.254"
 NODE = "10.0.0.3"
+BALANCER = "10.0.0.2"
+API = 6443
 
 
 class NetworkTest(unittest.TestCase):
@@ -50,7 +52,7 @@ class NetworkTest(unittest.TestCase):
                 for word in line.split("=", 1)[1].split()]
 
 
-class GatewayTest(NetworkTest):
+class GatewayCase(NetworkTest):
     """node -- router -- gateway -- internet, as Hetzner connects them: a node
     sends to the network's router, whose route leads to the gateway. Nothing on
     the internet knows a way to private addresses."""
@@ -65,7 +67,7 @@ class GatewayTest(NetworkTest):
         link(self.gateway, "wan7", self.internet, "isp")
 
         for host, device, address in ((self.node, "ens10", NODE),
-                                      (self.gateway, "enp8s0", "10.0.0.2")):
+                                      (self.gateway, "enp8s0", "10.0.0.254")):
             host("ip", "address", "add", f"{address}/32", "dev", device)
             host("ip", "route", "add", "10.0.0.1", "dev", device)
             host("ip", "route", "add", "10.0.0.0/16", "via", "10.0.0.1")
@@ -76,8 +78,8 @@ class GatewayTest(NetworkTest):
         self.router("sysctl", "-qw", "net.ipv4.ip_forward=1")
         self.router("ip", "address", "add", "10.0.0.1/32", "dev", "lo")
         self.router("ip", "route", "add", NODE, "dev", "to-node")
-        self.router("ip", "route", "add", "10.0.0.2", "dev", "to-gateway")
-        self.router("ip", "route", "add", "default", "via", "10.0.0.2")
+        self.router("ip", "route", "add", "10.0.0.254", "dev", "to-gateway")
+        self.router("ip", "route", "add", "default", "via", "10.0.0.254")
 
         self.internet("ip", "address", "add", "198.51.100.1/24", "dev", "isp")
         for address in (INTERNET, METADATA):
@@ -86,9 +88,20 @@ class GatewayTest(NetworkTest):
 
     def boot(self):
         """What systemd does at boot, with the files of user_data."""
-        self.gateway("sysctl", "-q", "-p", self.put("/etc/sysctl.d/60-mengi-nat.conf"))
+        settings = self.files["/etc/sysctl.d/60-mengi-nat.conf"]["content"]
+        for line in settings.splitlines():
+            if "conntrack" not in line:  # those are the machine's
+                self.gateway("sysctl", "-qw", line.replace(" ", ""))
         self.gateway(*self.command_of("mengi-nat-gateway.service"))
 
+    def add_balancer(self):
+        self.node("ip", "address", "add", f"{BALANCER}/32", "dev", "ens10")
+        self.router("ip", "route", "add", BALANCER, "dev", "to-node")
+        self.node.serve(BALANCER, API)
+        self.node.serve(BALANCER, 80)
+
+
+class GatewayTest(GatewayCase):
     def test_is_the_way_out_and_there_is_no_other(self):
         self.assertIsNone(self.node.fetch(INTERNET))
         self.boot()
@@ -119,7 +132,7 @@ class GatewayTest(NetworkTest):
     def test_lets_nobody_in(self):
         self.node.serve(NODE)
         self.boot()
-        self.assertEqual(self.gateway.fetch(NODE), "10.0.0.2")
+        self.assertEqual(self.gateway.fetch(NODE), "10.0.0.254")
         self.internet("ip", "route", "add", "10.0.0.0/16", "via", "198.51.100.2")
         self.assertIsNone(self.internet.fetch(NODE))
 
@@ -142,6 +155,27 @@ class GatewayTest(NetworkTest):
                               check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("no default route", result.stdout)
+
+    def test_relays_nothing_when_the_api_has_its_own_door(self):
+        self.add_balancer()
+        self.boot()
+        self.assertIsNone(self.internet.fetch("198.51.100.2", API))
+
+
+class RelayTest(GatewayCase):
+    """The API's door is the gateway's."""
+
+    SERVER = ("single", "gateway", 0, "closed")
+
+    def test_relays_what_comes_for_the_api_and_nothing_else(self):
+        """The balancer sees the gateway, so that its answers come back."""
+        self.add_balancer()
+        self.boot()
+        self.assertEqual(self.internet.fetch("198.51.100.2", API), "10.0.0.254")
+        self.assertEqual(self.node.fetch(INTERNET), "198.51.100.2")
+        self.assertIsNone(self.internet.fetch("198.51.100.2", 80))
+        self.internet("ip", "route", "add", "10.0.0.0/16", "via", "198.51.100.2")
+        self.assertIsNone(self.internet.fetch(BALANCER, API))
 
 
 class MetadataGuardTest(NetworkTest):
@@ -182,6 +216,10 @@ table ip kube {{
     type nat hook prerouting priority dstnat; policy accept;
     ip daddr 10.43.0.99 dnat to {METADATA}
   }}
+  chain own_services {{
+    type nat hook output priority -100; policy accept;
+    ip daddr 10.43.0.99 dnat to {METADATA}
+  }}
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr 10.42.0.0/16 oifname "ens10" masquerade
@@ -207,6 +245,17 @@ table ip kube {{
         self.assertEqual(self.pod.fetch("10.43.0.99"), "10.0.0.3")
         self.guard()
         self.assertIsNone(self.pod.fetch("10.43.0.99"))
+
+    def test_a_pod_on_the_hosts_network_is_kept_away_unless_it_is_root(self):
+        """The volume driver is root; the cloud controller is nobody."""
+        nobody = {"user": "65532"}
+        self.assertEqual(self.node.fetch(METADATA, **nobody), "10.0.0.3")
+        self.assertEqual(self.node.fetch("10.43.0.99", **nobody), "10.0.0.3")
+        self.guard()
+        self.assertIsNone(self.node.fetch(METADATA, **nobody))
+        self.assertIsNone(self.node.fetch("10.43.0.99", **nobody))
+        self.assertEqual(self.node.fetch(INTERNET, **nobody), "10.0.0.3")
+        self.assertEqual(self.node.fetch(METADATA), "10.0.0.3")
 
     def test_rules_made_later_do_not_undo_it(self):
         self.guard()

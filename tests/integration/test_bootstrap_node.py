@@ -1,173 +1,17 @@
-"""The node's script, run as systemd runs it, with the files of user_data: in
-network namespaces and on an overlay of this machine's folders, with stand-ins
-for systemctl and k3s' installer. The API that it asks is a real TLS server."""
+"""The node's script, run as systemd runs it, with the files of user_data."""
 
+import base64
 import os
-import shutil
-import subprocess
-import tempfile
+import re
 import unittest
 
 import yaml
 
-from bootstrap_helpers import (LOAD_BALANCER, Keys, Namespace, link,
-                               require_namespaces, run, user_data, written_files)
-
-# The node's folders, and those of this machine that are seen below them.
-FOLDERS = ("/etc", "/var/lib", "/usr/local", "/run")
-
-ENTER = """
-set -e
-mount --make-rprivate /
-for folder in %s; do
-  mount -t overlay node -o "lowerdir=$folder,upperdir=$1$folder,workdir=$1/work$folder" "$folder"
-done
-export PATH=$1/bin:$PATH
-shift
-exec "$@"
-""" % " ".join(FOLDERS)
-
-SYSTEMCTL = """#!/bin/sh
-echo "$@" >>%(log)s
-[ ! -e %(root)s/refuse ] || ! grep -qxF "$*" %(root)s/refuse
-"""
-
-# Only the installer's download is not real.
-CURL = """#!/bin/bash
-case "$*" in
-*raw.githubusercontent.com*)
-  [ -e %(root)s/offline ] && exit 7
-  echo "download ${*: -1}" >>%(log)s
-  while [ "$1" != --output ]; do shift; done
-  cp %(root)s/installer "$2" ;;
-*) exec /usr/bin/curl "$@" ;;
-esac
-"""
-
-INSTALLER = """#!/bin/sh
-echo "install $* $INSTALL_K3S_VERSION enable=${INSTALL_K3S_SKIP_ENABLE:-yes} start=${INSTALL_K3S_SKIP_START:-yes}" >>%(log)s
-sh -c export | grep -E "K3S_|CONTAINERD_" | grep -v INSTALL_K3S_ >>%(log)s || true
-"""
-
-API = """
-import http.server, ssl, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(int(sys.argv[4]))
-        self.end_headers()
-    def log_message(self, *ignored):
-        pass
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[2], sys.argv[3])
-server = http.server.HTTPServer((sys.argv[1], 6443), Handler)
-server.socket = context.wrap_socket(server.socket, server_side=True)
-print("ready", flush=True)
-server.serve_forever()
-"""
+from bootstrap_helpers import PRIVATE_LOAD_BALANCER, Keys
+from bootstrap_node import NodeCase
 
 
-class Node:
-    """A server with its user_data applied, and what its script has done."""
-
-    def __init__(self, test, keys, *server):
-        self.root = tempfile.mkdtemp(prefix="byoc-node-")
-        test.addCleanup(shutil.rmtree, self.root)
-        self.namespace = Namespace("node")
-        test.addCleanup(self.namespace.delete)
-        self.outside = Namespace("out")
-        test.addCleanup(self.outside.delete)
-        for folder in FOLDERS:
-            os.makedirs(self.root + folder)
-            os.makedirs(self.root + "/work" + folder)
-        os.makedirs(self.root + "/bin")
-        self.log_path = self.root + "/log"
-        names = {"root": self.root, "log": self.log_path}
-        for name, text in (("bin/systemctl", SYSTEMCTL), ("bin/curl", CURL),
-                           ("installer", INSTALLER)):
-            self.put(f"/{name}", text % names, 0o755)
-        for path, entry in written_files(user_data(keys, *server)).items():
-            self.put(path, entry["content"],
-                     int(entry.get("permissions", "0644"), 8))
-        self.connect()
-
-    def put(self, path, text, mode=0o644):
-        os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
-        with open(self.root + path, "w", encoding="ascii") as file:
-            file.write(text)
-        os.chmod(self.root + path, mode)
-
-    def connect(self):
-        """An address of its own on the private link, as DHCP gives it."""
-        link(self.namespace, "enp7s0", self.outside, "router")
-        node, outside = self.namespace, self.outside
-        outside("ip", "address", "add", "10.0.0.1/32", "dev", "lo")
-        outside("ip", "address", "add", f"{LOAD_BALANCER}/32", "dev", "lo")
-        outside("ip", "route", "add", "10.0.0.3", "dev", "router")
-        node("ip", "address", "add", "10.0.0.3/32", "dev", "enp7s0")
-        node("ip", "route", "add", "10.0.0.1", "dev", "enp7s0")
-        node("ip", "route", "add", "default", "via", "10.0.0.1")
-
-    def serve_api(self, keys, status=200):
-        certificate, key = keys.make_server_certificate(LOAD_BALANCER)
-        process = self.outside.start(
-            "/usr/bin/python3", "-c", API, LOAD_BALANCER, certificate, key,
-            str(status), stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline() == "ready\n"
-
-    def boot(self, check=True):
-        """Runs the script once, in the environment that the unit gives it."""
-        with open(self.root + "/etc/mengi/node.env", encoding="ascii") as file:
-            settings = dict(line.rstrip("\n").split("=", 1) for line in file)
-        return self.namespace(
-            "unshare", "--mount", "bash", "-c", ENTER, "enter", self.root,
-            "/usr/local/sbin/mengi-node", check=check,
-            env={"PATH": os.environ["PATH"], **settings})
-
-    def read(self, path):
-        with open(self.root + path, encoding="ascii") as file:
-            return file.read()
-
-    def config(self):
-        """k3s' configuration: the file and its folder, put together."""
-        config = yaml.safe_load(self.read("/etc/rancher/k3s/config.yaml"))
-        folder = "/etc/rancher/k3s/config.yaml.d"
-        for name in sorted(os.listdir(self.root + folder)):
-            assert name.endswith(".yaml"), name
-            config.update(yaml.safe_load(self.read(f"{folder}/{name}")))
-        return config
-
-    def log(self):
-        return self.read("/log").splitlines() if os.path.exists(
-            self.log_path) else []
-
-    def manifests(self):
-        folder = self.root + "/var/lib/rancher/k3s/server/manifests"
-        return sorted(os.listdir(folder)) if os.path.exists(folder) else []
-
-    def is_in_cluster(self):
-        return os.path.exists(self.root + "/var/lib/mengi/in-cluster")
-
-
-class NodeTest(unittest.TestCase):
-    FIRST = ("ha", "control_plane", 0)
-
-    @classmethod
-    def setUpClass(cls):
-        require_namespaces()
-        probe = tempfile.mkdtemp(prefix="byoc-overlay-")
-        cls.addClassCleanup(shutil.rmtree, probe)
-        os.makedirs(probe + "/upper")
-        os.makedirs(probe + "/work")
-        if run("unshare", "--mount", "mount", "-t", "overlay", "probe", "-o",
-               f"lowerdir=/etc,upperdir={probe}/upper,workdir={probe}/work",
-               "/etc", check=False).returncode:
-            raise unittest.SkipTest("overlay mounts cannot be made here")
-        cls.keys = Keys()
-        cls.addClassCleanup(cls.keys.remove)
-
-    def node(self, *server):
-        return Node(self, self.keys, *server)
-
+class NodeTest(NodeCase):
     def test_the_first_control_plane_begins_the_cluster(self):
         node = self.node(*self.FIRST)
         node.boot()
@@ -176,9 +20,10 @@ class NodeTest(unittest.TestCase):
         self.assertNotIn("server", config)
         self.assertEqual(config["token"], self.keys.read("join_token"))
         self.assertEqual(config["node-ip"], "10.0.0.3")
-        self.assertEqual(config["flannel-iface"], "enp7s0")
-        self.assertEqual(node.manifests(), [
-            "cloud-controller.yaml", "hcloud-secret.yaml", "volume-driver.yaml"])
+        self.assertNotIn("flannel-iface", config)  # another type, another name
+        self.assertEqual(sorted(os.listdir(node.root + "/objects")), [
+            "administrators.yaml", "cloud-controller.yaml",
+            "hcloud-secret.yaml", "volume-driver.yaml"])
         self.assertTrue(node.is_in_cluster())
 
     def test_the_guard_is_up_before_k3s_and_k3s_starts_last(self):
@@ -186,8 +31,13 @@ class NodeTest(unittest.TestCase):
         node.boot()
         log = node.log()
         self.assertRegex(log[0], r"^download https://.*/v1\.[0-9.]*%2Bk3s1/install.sh$")
-        self.assertRegex(log[1], r"^install server v1\.[0-9.]*\+k3s1 enable=true start=true$")
-        self.assertEqual(log[2:], [
+        self.assertRegex(log[1], r"^download https://.*/v1\.[0-9.]*%2Bk3s1/k3s$")
+        charts = ["download https://charts.hetzner.cloud/" + name for name in (
+            "hcloud-cloud-controller-manager-", "hcloud-csi-")]
+        self.assertEqual([re.sub(r"[0-9.]+tgz$", "", line)
+                          for line in log[3:5]], charts)
+        self.assertEqual(log[2:3] + log[5:], [
+            "install server download=true enable=true start=true",
             "daemon-reload",
             "enable --now mengi-metadata-guard.service",
             "enable --now k3s.service",
@@ -199,7 +49,7 @@ class NodeTest(unittest.TestCase):
         node.boot()
         config = node.config()
         self.assertNotIn("cluster-init", config)
-        self.assertEqual(config["server"], f"https://{LOAD_BALANCER}:6443")
+        self.assertEqual(config["server"], f"https://{PRIVATE_LOAD_BALANCER}:6443")
         self.assertRegex(config["token"], r"^K10[0-9a-f]{64}::server:")
         # Nor does it bring back an API token that was replaced meanwhile.
         self.assertEqual(node.manifests(), [])
@@ -256,9 +106,9 @@ class NodeTest(unittest.TestCase):
         node.boot()  # and nobody answers yet: k3s waits itself
         config = node.config()
         self.assertNotIn("cluster-init", config)
-        self.assertEqual(config["server"], f"https://{LOAD_BALANCER}:6443")
+        self.assertEqual(config["server"], f"https://{PRIVATE_LOAD_BALANCER}:6443")
         self.assertEqual(config["node-ip"], "10.0.0.3")
-        self.assertTrue(node.log()[1].startswith(f"install {role} "))
+        self.assertTrue(node.log()[2].startswith(f"install {role} "))
         self.assertIn(f"enable --now {service}.service", node.log())
         self.assertEqual(node.manifests(), [])
 
@@ -287,8 +137,118 @@ class NodeTest(unittest.TestCase):
         self.assertEqual(os.stat(folder).st_mode & 0o777, 0o700)
         self.assertEqual(
             os.stat(f"{folder}/50-cluster.yaml").st_mode & 0o777, 0o600)
+
+    def test_k3s_reads_manifests_that_are_the_owners_only(self):
+        node = self.node(*self.FIRST)
+        node.put("/no-api", "")
+        node.boot(check=False)
         secret = "/var/lib/rancher/k3s/server/manifests/hcloud-secret.yaml"
         self.assertEqual(os.stat(node.root + secret).st_mode & 0o777, 0o600)
+
+    def test_a_token_that_was_replaced_stays_replaced(self):
+        node = self.node(*self.FIRST)
+        node.boot()
+        self.assertIn("0123456789abcdef", node.read("/objects/hcloud-secret.yaml"))
+        node.put("/objects/hcloud-secret.yaml", "token: new\n")
+        node.restart()
+        self.assertEqual(node.read("/objects/hcloud-secret.yaml"), "token: new\n")
+
+    def test_manifests_stay_until_their_objects_are_there(self):
+        node = self.node(*self.FIRST)
+        node.put("/no-api", "")
+        self.assertNotEqual(node.boot(check=False).returncode, 0)
+        self.assertFalse(node.is_in_cluster())
+        self.assertIn("hcloud-secret.yaml", node.manifests())
+        os.remove(node.root + "/no-api")
+        node.boot()
+        self.assertTrue(node.is_in_cluster())
+        self.assertEqual(node.manifests(), [])
+
+    def test_no_copy_of_a_secret_is_left_in_our_own_folder(self):
+        for server in (self.FIRST, ("ha", "control_plane", 1), ("ha", "worker", 9)):
+            node = self.node(*server)
+            node.boot()
+            self.assertEqual(node.visible("/etc/mengi"),
+                             ["metadata-guard.nft", "node.env"], server)
+
+    def test_a_first_control_plane_that_joins_forgets_the_api_token(self):
+        node = self.node(*self.FIRST)
+        node.serve_api(self.keys)
+        node.boot()
+        self.assertEqual(node.visible("/etc/mengi"),
+                         ["metadata-guard.nft", "node.env"])
+        self.assertEqual(os.listdir(node.root + "/objects"), [])
+
+    def test_a_cluster_that_was_ready_is_not_begun_again(self):
+        node = self.node(*self.FIRST, "running")
+        node.boot()  # and nobody answers
+        self.assertNotIn("cluster-init", node.config())
+        self.assertEqual(node.config()["server"],
+                         f"https://{PRIVATE_LOAD_BALANCER}:6443")
+
+    def test_nothing_runs_that_was_not_chosen(self):
+        for name, setting in (("k3s", "BINARY_SHA256"),
+                              ("install.sh", "INSTALLER_SHA256")):
+            node = self.node("ha", "worker", 9)
+            result = node.boot(check=False, **{setting: "0" * 64})
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(f"/{name} is not what this cluster was made for",
+                          result.stdout)
+            self.assertFalse([line for line in node.log()
+                              if line.startswith(("install", "enable"))])
+            # The next attempt is a new download, not the same file.
+            node.boot()
+            self.assertTrue(node.is_in_cluster())
+
+    def test_the_cluster_gets_the_charts_that_were_chosen(self):
+        node = self.node(*self.FIRST)
+        chart = node.read("/chart")
+        node.put("/chart", "another")
+        result = node.boot(check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertRegex(result.stdout,
+                         r"-[0-9.]+\.tgz is not what this cluster was made for")
+        self.assertNotIn("enable --now k3s.service", node.log())
+        node.put("/chart", chart)
+        node.boot()
+        for name in ("cloud-controller.yaml", "volume-driver.yaml"):
+            spec = yaml.safe_load(node.read(f"/objects/{name}"))["spec"]
+            self.assertEqual(base64.b64decode(spec["chartContent"]).decode(),
+                             chart)
+            self.assertIn("valuesContent", spec)
+
+    def test_what_was_downloaded_is_not_downloaded_again(self):
+        node = self.node("ha", "worker", 9)
+        node.boot(check=False, INSTALLER_SHA256="0" * 64)
+        node.put("/refuse", "enable --now k3s-agent.service\n")
+        node.boot(check=False)
+        node.boot(check=False)
+        self.assertEqual(len([line for line in node.log()
+                              if line.endswith("/k3s")]), 1)
+
+    def test_the_tools_for_volumes_are_there_but_k3s_need_not_wait(self):
+        node = self.node("ha", "worker", 9)
+        node.put("/no-mirror", "")
+        self.assertNotEqual(node.boot(check=False).returncode, 0)
+        self.assertIn("enable --now k3s-agent.service", node.log())
+        self.assertFalse(node.is_in_cluster())
+        os.remove(node.root + "/no-mirror")
+        node.boot()
+        packages = node.read("/packages").split()
+        self.assertLessEqual({"open-iscsi", "nfs-common"}, set(packages))
+
+    def test_a_node_that_never_joins_tries_for_ever_and_says_so(self):
+        node = self.node("ha", "worker", 9)
+        node.put("/refuse", "enable --now k3s-agent.service\n")
+        for attempt in range(1, 4):
+            self.assertEqual(node.boot(check=False).returncode, 1)
+            self.assertFalse(node.is_in_cluster())
+            self.assertTrue(node.exists("/etc/mengi/join.yaml"))
+            self.assertEqual(node.log().count("enable --now k3s-agent.service"),
+                             attempt)
+        os.remove(node.root + "/refuse")
+        node.boot()
+        self.assertTrue(node.is_in_cluster())
 
 
 if __name__ == "__main__":

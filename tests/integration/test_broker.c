@@ -54,7 +54,7 @@ Test(broker, published_messages_are_confirmed)
 		cr_expect_not(confirmed[confirm.ticket]);
 		confirmed[confirm.ticket] = true;
 	}
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, a_mandatory_message_that_no_queue_takes_is_returned)
@@ -87,7 +87,7 @@ Test(broker, a_mandatory_message_that_no_queue_takes_is_returned)
 	cr_expect_eq(kinds[4], CONFIRM_RETURNED);
 	cr_expect_eq(kinds[5], CONFIRM_RETURNED);
 	cr_expect_eq(kinds[6], CONFIRM_TAKEN);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, a_field_too_long_is_refused_without_harm)
@@ -106,7 +106,25 @@ Test(broker, a_field_too_long_is_refused_without_harm)
 	job.message_id = "id";
 	cr_expect_eq(fixture_publish(broker, &job), 1);
 	expect_confirm(broker, 1, CONFIRM_TAKEN);
-	broker_free(broker);
+	broker_close(broker);
+}
+
+Test(broker, a_body_too_large_is_refused_without_harm)
+{
+	struct broker *broker = fixture_open(0);
+	struct message job = fixture_job("id", "{}");
+	struct err err = {0};
+	uint64_t ticket;
+
+	job.body = memory_new(MESSAGE_BODY_MAX + 1);
+	job.size = MESSAGE_BODY_MAX + 1;
+	cr_expect_not(broker_publish(broker, &job, &ticket, &err));
+	cr_expect_eq(err.kind, ERR_BUG);
+	job.size = MESSAGE_BODY_MAX;
+	cr_expect_eq(fixture_publish(broker, &job), 1);
+	expect_confirm(broker, 1, CONFIRM_TAKEN);
+	free((void *)job.body);
+	broker_close(broker);
 }
 
 Test(broker, a_job_arrives_as_it_was_sent)
@@ -126,11 +144,11 @@ Test(broker, a_job_arrives_as_it_was_sent)
 	cr_expect_str_eq(delivery->body, "{\"a\": 1}");
 	cr_expect_str_eq(delivery->message_id, "an id");
 	cr_expect_str_eq(delivery->traceparent, parent);
-	cr_expect_not(delivery->redelivered);
+	cr_expect_eq(delivery->redeliveries, 0);
 	cr_expect(broker_ack(broker, delivery->tag, &fixture_err));
 	delivery_free(delivery);
 	fixture_expect_no_delivery(broker, 200);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, what_a_publisher_leaves_out_is_absent)
@@ -148,7 +166,7 @@ Test(broker, what_a_publisher_leaves_out_is_absent)
 	cr_expect_null(delivery->message_id);
 	cr_expect_null(delivery->traceparent);
 	delivery_free(delivery);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, every_natural_key_leads_to_the_job_queue)
@@ -166,7 +184,7 @@ Test(broker, every_natural_key_leads_to_the_job_queue)
 		expect_confirm(broker, i + 1, CONFIRM_TAKEN);
 		expect_delivery(broker, keys[i]);
 	}
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, what_was_not_acknowledged_comes_again)
@@ -181,10 +199,10 @@ Test(broker, what_was_not_acknowledged_comes_again)
 	broker = fixture_open(10);
 	struct delivery *delivery = fixture_delivery(broker);
 
-	cr_expect(delivery->redelivered);
+	cr_expect_eq(delivery->redeliveries, 1);
 	cr_expect_str_eq(delivery->body, "job");
 	delivery_free(delivery);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, a_delivery_given_back_comes_again_at_once)
@@ -199,9 +217,9 @@ Test(broker, a_delivery_given_back_comes_again_at_once)
 	cr_expect(broker_return(broker, delivery->tag, &fixture_err));
 	delivery_free(delivery);
 	delivery = fixture_delivery(broker);
-	cr_expect(delivery->redelivered);
+	cr_expect_eq(delivery->redeliveries, 1);
 	delivery_free(delivery);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, a_job_delivered_too_often_is_dead)
@@ -230,7 +248,7 @@ Test(broker, a_job_delivered_too_often_is_dead)
 	cr_expect_str_eq(letter->reason_code, "delivery_limit");
 	letter_free(letter);
 	broker_console_free(console);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, no_more_are_in_the_air_than_the_prefetch)
@@ -250,7 +268,7 @@ Test(broker, no_more_are_in_the_air_than_the_prefetch)
 	delivery_free(fixture_delivery(broker));
 	fixture_expect_no_delivery(broker, 300);
 	delivery_free(second);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, a_wait_queue_brings_a_job_back_after_its_delay)
@@ -276,7 +294,7 @@ Test(broker, a_wait_queue_brings_a_job_back_after_its_delay)
 	cr_expect_leq(waited_ms, delay_ms + 3000);
 	cr_log_info("%d ms took %d ms", delay_ms, (int)waited_ms);
 	delivery_free(delivery);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker, consuming_can_be_stopped)
@@ -296,26 +314,23 @@ Test(broker, consuming_can_be_stopped)
 	cr_expect(broker_ack(broker, delivery->tag, &fixture_err));
 	delivery_free(delivery);
 	fixture_expect_no_delivery(broker, 100);
-	broker_free(broker);
+	broker_close(broker);
 
 	broker = fixture_open(10);
 	delivery = fixture_delivery(broker);
-	cr_expect_not(delivery->redelivered);
+	cr_expect_eq(delivery->redeliveries, 0);
 	cr_expect(broker_ack(broker, delivery->tag, &fixture_err));
 	delivery_free(delivery);
 	fixture_expect_no_delivery(broker, 200);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 static void expect_large(struct broker *broker, size_t size, bool kept)
 {
 	char *body = memory_new(size + 1);
-	struct message job = fixture_job("id", "");
 
 	memset(body, 'x', size);
-	job.body = body;
-	job.size = size;
-	fixture_publish(broker, &job);
+	fixture_publish_large(BROKER_JOBS, body, size);
 
 	struct delivery *delivery = fixture_delivery(broker);
 
@@ -327,16 +342,47 @@ static void expect_large(struct broker *broker, size_t size, bool kept)
 	free(body);
 }
 
-Test(broker, a_body_of_more_than_a_mebibyte_is_not_kept)
+Test(broker, a_body_that_is_too_large_is_not_kept)
 {
 	struct broker *broker = fixture_open(10);
 	struct message job = fixture_job("id", "small");
 
 	expect_large(broker, 131064, true);
-	expect_large(broker, 1024 * 1024, true);
-	expect_large(broker, 1024 * 1024 + 1, false);
+	expect_large(broker, MESSAGE_BODY_MAX, true);
+	expect_large(broker, MESSAGE_BODY_MAX + 1, false);
 	expect_large(broker, 20 * 1024 * 1024, false);
 	fixture_publish(broker, &job);
 	expect_delivery(broker, "small");
-	broker_free(broker);
+	broker_close(broker);
+}
+
+static int64_t backlog_of(struct broker *broker)
+{
+	int64_t deadline = fixture_now_ms() + 10000;
+
+	cr_assert(broker_ask_backlog(broker, &fixture_err));
+	while (broker_backlog(broker) < 0) {
+		cr_assert(fixture_now_ms() < deadline, "no answer");
+		fixture_expect_no_delivery(broker, 20);
+	}
+	return broker_backlog(broker);
+}
+
+Test(broker, tells_how_many_jobs_are_ready)
+{
+	struct broker *publisher = fixture_open(0);
+	struct broker *broker = fixture_open(1);
+	struct message job = fixture_job("id", "job");
+
+	for (int i = 0; i < 4; i++)
+		fixture_publish(publisher, &job);
+	for (int i = 0; i < 4; i++)
+		fixture_confirm(publisher);
+	delivery_free(fixture_delivery(broker));
+	cr_expect_eq(broker_backlog(broker), -1);
+	cr_expect_eq(backlog_of(broker), 3);
+	cr_expect(broker_ask_backlog(publisher, &fixture_err));
+	cr_expect_eq(broker_backlog(publisher), -1);
+	broker_close(broker);
+	broker_close(publisher);
 }

@@ -151,14 +151,14 @@ Test(broker_failures, a_deleted_queue_is_noticed_and_made_anew)
 
 	cr_expect_eq(err.kind, ERR_RETRY);
 	cr_expect(strstr(err.text, "queue is gone"), "%s", err.text);
-	broker_free(broker);
+	broker_close(broker);
 
 	broker = fixture_open(5);
 	struct message job = fixture_job("id", "job");
 
 	fixture_publish(broker, &job);
 	delivery_free(fixture_delivery(broker));
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker_failures, a_deleted_exchange_is_noticed)
@@ -177,7 +177,7 @@ Test(broker_failures, a_deleted_exchange_is_noticed)
 
 	cr_expect_eq(err.kind, ERR_RETRY);
 	cr_expect(strstr(err.text, "NOT_FOUND"), "%s", err.text);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker_failures, acknowledging_twice_is_noticed)
@@ -193,7 +193,7 @@ Test(broker_failures, acknowledging_twice_is_noticed)
 	cr_expect(broker_ack(broker, delivery->tag, &fixture_err));
 	delivery_free(delivery);
 	cr_expect_eq(fixture_failure(broker).kind, ERR_RETRY);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker_failures, a_restart_loses_nothing)
@@ -213,22 +213,22 @@ Test(broker_failures, a_restart_loses_nothing)
 	/* A broken one goes on failing, and does not crash. */
 	cr_expect_not(broker_turn(broker, &err));
 	cr_expect_not(broker_ack(broker, 1, &err));
-	broker_free(broker);
+	broker_close(broker);
 
 	broker = fixture_open(5);
 	struct delivery *delivery = fixture_delivery(broker);
 
-	cr_expect(delivery->redelivered);
+	cr_expect_eq(delivery->redeliveries, 1);
 	cr_expect_str_eq(delivery->body, "job");
 	delivery_free(delivery);
-	broker_free(broker);
+	broker_close(broker);
 }
 
-static void turn_until_blocked(struct broker *broker, bool blocked)
+static void turn_until_open(struct broker *broker, bool open)
 {
 	int64_t deadline = fixture_now_ms() + 10000;
 
-	while (broker_blocked(broker) != blocked) {
+	while (broker_can_publish(broker) != open) {
 		cr_assert(fixture_now_ms() < deadline);
 		cr_assert(broker_turn(broker, &fixture_err), "%s",
 			fixture_err.text);
@@ -246,10 +246,10 @@ Test(broker_failures, an_alarm_blocks_publishing_and_not_consuming)
 	fixture_publish(broker, &job);
 	fixture_confirm(broker);
 	fixture_confirm(broker);
-	cr_expect_not(broker_blocked(broker));
+	cr_expect(broker_can_publish(broker));
 	fixture_rabbitmq("ctl", "set_vm_memory_high_watermark absolute 1MB");
 	cr_expect(broker_publish(broker, &job, &ticket, &fixture_err));
-	turn_until_blocked(broker, true);
+	turn_until_open(broker, false);
 	for (int i = 0; i < 2; i++) {
 		struct delivery *delivery = fixture_delivery(broker);
 
@@ -257,9 +257,9 @@ Test(broker_failures, an_alarm_blocks_publishing_and_not_consuming)
 		delivery_free(delivery);
 	}
 	fixture_rabbitmq("ctl", "set_vm_memory_high_watermark 0.4");
-	turn_until_blocked(broker, false);
+	turn_until_open(broker, true);
 	cr_expect_eq(fixture_confirm(broker).ticket, ticket);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 /* Publishes and consumes at once, as the worker does; prints the rate. */
@@ -300,5 +300,5 @@ Test(broker_failures, thousands_of_messages)
 	cr_log_info("published, confirmed, delivered and acknowledged: "
 		    "%d messages/s",
 		(int)(count * 1000 / (took_ms ? took_ms : 1)));
-	broker_free(broker);
+	broker_close(broker);
 }

@@ -42,7 +42,7 @@ static void expect_works(const char *host)
 	struct err err = {0};
 	struct broker *broker = open_at(host, getenv("TLS_CA"), &err);
 	struct message job = fixture_job("id", "");
-	size_t size = 500000;
+	size_t size = MESSAGE_BODY_MAX;
 	char *body = malloc(size);
 
 	cr_assert(broker, "%s", err.text);
@@ -61,7 +61,7 @@ static void expect_works(const char *host)
 	}
 	fixture_expect_no_delivery(broker, 100);
 	free(body);
-	broker_free(broker);
+	broker_close(broker);
 }
 
 Test(broker_tls, works_by_name)

@@ -90,10 +90,14 @@ class Usage(CliCase):
                 ("--name", "Shop", "want 1 to 63 of a-z"),
                 ("--name", "-shop", "want 1 to 63 of a-z"),
                 ("--name", "s" * 64, "want 1 to 63 of a-z"),
-                ("--workers", "101", "want a number from 0 to 100"),
-                ("--workers", "-1", "want a number from 0 to 100"),
-                ("--workers", "two", "want a number from 0 to 100"),
-                ("--server-type", "", "want 1 to 31 characters"),
+                ("--workers", "91", "a network at Hetzner takes 100 servers"),
+                ("--workers", "-1", "want 0 to 90"),
+                ("--workers", "two", "want 0 to 90"),
+                ("--pod-security", "some", "privileged, baseline or restr"),
+                ("--ingress", "nginx", "want none or traefik"),
+                ("--api-from", "home", "want a network such as"),
+                ("--server-type", "", "want 1 to 31 of a-z, 0-9"),
+                ("--server-type", "cx 22", "want 1 to 31 of a-z, 0-9"),
                 ("--ssh-from", "10.0.0.1/8", "did you mean 10.0.0.0/8?"),
                 ("--ssh-from", "home", "want a network such as")):
             with self.subTest(option=option, value=value):
@@ -102,8 +106,18 @@ class Usage(CliCase):
                 self.assertIn(piece, self.wrong(create, *kept, option, value))
         self.assertIn("want 1 to 63 characters", self.wrong(
             "credential add", "--name", "two\nlines"))
-        self.assertIn("want a number from 1 to 8760", self.wrong(
+        self.assertIn("want a number from 1 to 24", self.wrong(
             "cluster kubeconfig", "x", "--lifetime", "0"))
+        self.assertIn("want a number from 1 to 1200", self.wrong(
+            "migrate", "--keep-events", "0"))
+        self.assertIn("want a pattern of routing keys", self.wrong(
+            "topology", "--consumer", "a", "--bind", "a b"))
+        self.assertIn("want 1 to 63 of a-z", self.wrong(
+            "topology", "--consumer", "a.b"))
+        self.assertIn("--bind wants --consumer NAME, too",
+                      self.wrong("topology", "--bind", "#"))
+        self.assertIn("want a number from 1 to 1000000, or default", self.wrong(
+            "credential limits", "x", "--jobs", "0"))
         self.assertIn("want a number from 1 to 86400", self.wrong(
             "credential validate", "x", "--wait", "--timeout", "0"))
 
@@ -115,6 +129,12 @@ class Usage(CliCase):
         self.assertIn("standard input", self.wrong(*add, TOKEN))
         self.assertIn("standard input",
                       self.wrong("credential rotate", "a", TOKEN))
+
+    def test_as_many_words_as_are_wanted(self):
+        self.assertIn("ID FILE: one is missing",
+                      self.wrong("credential recipient", "x"))
+        self.assertIn("'more' is one word too many",
+                      self.wrong("credential recipient", "x", "y", "more"))
 
     def test_missing_settings_are_named_all_at_once(self):
         wanted = {

@@ -17,7 +17,8 @@ import unittest
 
 import yaml
 
-from bootstrap_helpers import Keys, require, run, wait_until
+from bootstrap_helpers import Keys, require, run
+from sim import wait_for
 
 AUTHORITIES = ("server-ca", "client-ca", "request-header-ca", "etcd/server-ca",
                "etcd/peer-ca")
@@ -92,7 +93,7 @@ class CertificatesTest(unittest.TestCase):
         run("openssl", "verify", "-x509_strict", "-purpose", "sslclient",
             "-CAfile", f"{self.folder}/client-ca.crt", path)
         text = self.text(path)
-        self.assertIn("O = system:masters, CN = admin", text)
+        self.assertIn("O = mengi:admins, CN = admin", text)
         self.assertIn("CA:FALSE", text)
         self.assertIn("TLS Web Client Authentication", text)
         self.assertNotIn("TLS Web Server Authentication", text)
@@ -190,7 +191,7 @@ class KubeconfigTest(unittest.TestCase):
         self.assertIn("v1.36.4+k3s1", result.stdout)
         path, subject = self.server.seen[-1]
         self.assertEqual(path.split("?")[0], "/version")
-        self.assertEqual(subject["organizationName"], "system:masters")
+        self.assertEqual(subject["organizationName"], "mengi:admins")
         self.assertEqual(subject["commonName"], "admin")
 
     def test_kubectl_refuses_a_server_of_another_authority(self):
@@ -310,7 +311,7 @@ UsePAM no
             self.assertIsNone(daemon.poll(), "sshd has ended")
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", port)) == 0
-        wait_until(answers, "sshd answers")
+        wait_for(answers, "sshd to answer", 10)
         return port
 
 

@@ -36,13 +36,38 @@ class Compose(unittest.TestCase):
         for name in ("postgres", "rabbitmq", "migrate", "roles", "worker"):
             self.assertIn(name, services)
 
-    def test_only_migrations_and_roles_have_the_owners_password(self):
-        services = self.config("--profile", "demo")["services"]
+    def test_only_who_acts_as_the_owner_has_the_owners_password(self):
+        services = self.config("--profile", "demo",
+                               "--profile", "operator")["services"]
         for name, service in services.items():
             mounted = {secret["source"] for secret in service.get("secrets", [])}
             owners = {"owner_database_url", "postgres_password"} & mounted
             self.assertEqual(
-                bool(owners), name in ("postgres", "migrate", "roles"), name)
+                bool(owners),
+                name in ("postgres", "migrate", "roles", "byoc"), name)
+
+    def test_only_who_opens_secrets_has_the_keys(self):
+        services = self.config("--profile", "demo",
+                               "--profile", "operator")["services"]
+        for name, service in services.items():
+            mounted = any("/keys:" in volume
+                          for volume in service.get("volumes", []))
+            self.assertEqual(mounted, name in ("worker", "byoc"), name)
+
+    def test_no_service_may_do_more_than_it_needs(self):
+        services = self.config("--profile", "demo",
+                               "--profile", "operator")["services"]
+        for name, service in services.items():
+            with self.subTest(service=name):
+                self.assertIs(service["read_only"], True)
+                self.assertEqual(service["cap_drop"], ["ALL"])
+                self.assertEqual(service["security_opt"],
+                                 ["no-new-privileges:true"])
+                self.assertNotIn("ports", service)
+                if not service["image"].startswith("mengi-"):
+                    self.assertEqual(service["user"], "999:999")
+                elif name != "hcloud-sim":
+                    self.assertIn("memlock", service["ulimits"])
 
     def test_workers_can_be_scaled(self):
         worker = self.config()["services"]["worker"]
@@ -72,11 +97,61 @@ class Image(unittest.TestCase):
     def test_nobody_runs_as_root(self):
         last = DOCKERFILE.split("FROM ")
         runtime = next(part for part in last if "AS runtime" in part)
-        self.assertIn("USER byoc", runtime)
+        self.assertIn("USER 10001\n", runtime)
 
     def test_it_is_built_by_the_scripts_of_the_demo(self):
         self.assertIn("deploy/packages.sh build", DOCKERFILE)
         self.assertIn("deploy/build.sh release", DOCKERFILE)
+
+
+class Pins(unittest.TestCase):
+    """Which images are used is said in .env and nowhere else."""
+
+    DIGEST = "sha256:" + "0123456789abcdef" * 4
+    # What an engine says whose registry has that digest for everything.
+    ENGINE = """#!/bin/sh
+        case $1 in
+        pull) echo "$3" >>"$PULLED" ;;
+        inspect) echo "${4%%:*}@$DIGEST" ;;
+        esac
+        """
+
+    def images(self, path):
+        return dict(re.findall(r"^(\w+_IMAGE)=(.+)$", path.read_text(),
+                               re.MULTILINE))
+
+    def test_there_is_one_place(self):
+        compose = (ROOT / "docker-compose.yml").read_text()
+        for text in (DOCKERFILE, compose):
+            for image in self.images(ROOT / ".env").values():
+                self.assertNotIn(image, text)
+        self.assertEqual(set(re.findall(r"^FROM (\S+)", DOCKERFILE,
+                                        re.MULTILINE)),
+                         {"${BASE}", "tools", "runtime"})
+
+    def test_each_image_has_a_digest(self):
+        for name, image in self.images(ROOT / ".env").items():
+            self.assertRegex(image, r"^[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}$",
+                             name)
+
+    def test_each_image_gets_its_digest(self):
+        folder = pathlib.Path(self.enterContext(
+            tempfile.TemporaryDirectory()))
+        engine, file = folder / "docker", folder / "env"
+        engine.write_text(self.ENGINE)
+        engine.chmod(0o755)
+        file.write_text("# why\nBASE_IMAGE=debian:12\n"
+                        f"OTHER_IMAGE=other:1@sha256:{'f' * 64}\n")
+        subprocess.run(
+            [ROOT / "deploy" / "pin-images.sh", file], check=True,
+            stdout=subprocess.DEVNULL,
+            env={"PATH": f"{folder}:/usr/bin:/bin", "DIGEST": self.DIGEST,
+                 "PULLED": str(folder / "pulled")})
+        self.assertEqual(file.read_text(),
+                         f"# why\nBASE_IMAGE=debian:12@{self.DIGEST}\n"
+                         f"OTHER_IMAGE=other:1@{self.DIGEST}\n")
+        self.assertEqual((folder / "pulled").read_text(),
+                         "debian:12\nother:1\n")
 
 
 class Secrets(unittest.TestCase):
@@ -98,13 +173,40 @@ class Secrets(unittest.TestCase):
 
     def test_the_script_makes_every_file_that_compose_wants(self):
         compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+        here = "${SECRETS_DIR:-./secrets}/"
         files = [secret["file"] for secret in compose["secrets"].values()]
-        files += [volume.split(":")[0]
+        files += [volume.removesuffix(":/keys:ro")
                   for service in compose["services"].values()
-                  for volume in service.get("volumes", [])
-                  if volume.startswith("./secrets/")]
+                  for volume in service.get("volumes", []) if here in volume]
         for file in files:
-            self.assertTrue((self.folder / file).exists(), file)
+            self.assertTrue(file.startswith(here), file)
+            self.assertTrue((self.folder / "secrets" / file.removeprefix(here)
+                             ).exists(), file)
+
+    def test_everybody_is_reached_by_tls_under_the_certificates_name(self):
+        for url in ("database_url", "owner_database_url"):
+            self.assertIn("@postgres/byoc?sslmode=verify-full"
+                          "&sslrootcert=/run/secrets/ca", self.read(url))
+        for url in ("amqp_url", "operator_amqp_url"):
+            self.assertRegex(self.read(url), "^amqps://.*@rabbitmq/byoc$")
+        for name in ("postgres", "rabbitmq", "hcloud-sim"):
+            subprocess.run(
+                ["openssl", "verify", "-CAfile",
+                 self.folder / "secrets" / "ca.pem", "-verify_hostname", name,
+                 "-purpose", "sslserver",
+                 self.folder / "secrets" / f"{name}.pem"],
+                check=True, stdout=subprocess.DEVNULL)
+
+    def test_a_certificate_is_made_anew_before_it_ends(self):
+        old = self.read("postgres.pem")
+        subprocess.run(
+            ["openssl", "x509", "-in", self.folder / "secrets/postgres.pem",
+             "-signkey", self.folder / "secrets/postgres.key", "-days", "59",
+             "-out", self.folder / "secrets/postgres.pem"], check=True,
+            stderr=subprocess.DEVNULL)
+        self.run_script()
+        self.assertNotEqual(self.read("postgres.pem"), old)
+        self.test_everybody_is_reached_by_tls_under_the_certificates_name()
 
     def test_the_broker_knows_every_password_by_its_hash(self):
         given = json.loads(DEFINITIONS.read_text())
@@ -127,9 +229,10 @@ class Secrets(unittest.TestCase):
                          self.read("database_url"))
 
     def test_what_exists_is_kept(self):
-        before = self.read("definitions.json")
+        names = ("definitions.json", "ca.pem", "rabbitmq.pem", "rabbitmq.key")
+        before = [self.read(name) for name in names]
         self.run_script()
-        self.assertEqual(self.read("definitions.json"), before)
+        self.assertEqual([self.read(name) for name in names], before)
 
 
 if __name__ == "__main__":

@@ -176,6 +176,28 @@ class Faults(SimCase):
         with self.assertRaises(requests.ConnectionError):
             self.sim.get("/locations")
 
+    def give_up_on_post(self):
+        """A client that does not wait for the answer."""
+        with self.assertRaises(requests.Timeout):
+            requests.post(self.sim.url + "/placement_groups", json=GROUP,
+                          headers={"Authorization": f"Bearer {TOKEN}"},
+                          timeout=0.2)
+
+    def test_what_a_gateway_holds_back_arrives_late(self):
+        for wish in ({"hold_ms": 500}, {"latency_ms": 500}):
+            with self.subTest(wish):
+                self.sim.clear()
+                self.sim.fault(method="POST", path="/placement_groups", **wish)
+                self.give_up_on_post()
+                self.assertEqual(self.groups(), 0)
+                wait_for(lambda: self.groups() == 1, "the effect")
+
+    def test_what_a_gateway_holds_back_is_never_answered(self):
+        self.sim.fault(method="POST", path="/placement_groups", hold_ms=100)
+        with self.assertRaises(requests.ConnectionError):
+            self.post()
+        self.assertEqual(self.groups(), 1)
+
     def test_bad_wishes_are_refused(self):
         for path, body in (("/faults", None), ("/faults", {"command": "x"}),
                            ("/faults", {"path": "/servers"}),

@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -12,13 +14,14 @@ import unittest
 import pika
 
 from roles import DEFINITIONS, DEPLOY, url_of
+from services import LOCAL, read_settings
 from sim import wait_for
 from system_case import SystemCase
-from world import LOCAL, program, read_settings
+from world import program
 
 JOBS = "byoc.jobs"
 EVENTS = "byoc.events"
-USERS = ("dashboard", "worker", "consumer")
+USERS = ("dashboard", "worker", "consumer", "operator")
 
 
 def publish(exchange, key):
@@ -65,13 +68,14 @@ REFUSED = {
     "dashboard": {
         "publish an event": publish(EVENTS, "cluster.mine.running"),
         "publish past the exchange": publish("", JOBS),
+        "publish a suspect": publish("", "byoc.jobs.suspects"),
         "publish a dead letter": publish("", "byoc.jobs.dead"),
         "publish elsewhere": publish("amq.topic", "mine"),
         "take a job": get(JOBS),
         "consume jobs": consume(JOBS),
         "purge jobs": purge(JOBS),
         "read dead letters": get("byoc.jobs.dead"),
-        "read events": consume("consumer.test"),
+        "read another's events": consume("consumer.consumer"),
         "declare topology": declare_exchange(JOBS, "direct"),
         "declare a queue": declare("byoc.mine"),
         "declare a queue for itself": declare("consumer.mine"),
@@ -81,9 +85,9 @@ REFUSED = {
     },
     "worker": {
         "publish elsewhere": publish("amq.topic", "mine"),
-        "take a consumer's events": get("consumer.test"),
-        "purge a consumer's events": purge("consumer.test"),
-        "delete a consumer's queue": delete("consumer.test"),
+        "take a consumer's events": get("consumer.consumer"),
+        "purge a consumer's events": purge("consumer.consumer"),
+        "delete a consumer's queue": delete("consumer.consumer"),
         "declare a queue elsewhere": declare("mine"),
         "take the dot for any character": declare("byocXmine"),
     },
@@ -95,16 +99,17 @@ REFUSED = {
         "take a job": get(JOBS),
         "consume jobs": consume(JOBS),
         "read dead letters": get("byoc.jobs.dead"),
-        "listen to jobs": bind("consumer.test", JOBS),
+        "read another's events": get("consumer.dashboard"),
+        "listen to jobs": bind("consumer.consumer", JOBS),
         "turn events into jobs": bind(JOBS, EVENTS),
+        "listen with a queue of its own": bind("consumer.consumer", EVENTS),
         "declare topology": declare_exchange(EVENTS),
         "declare a queue of workers'": declare("byoc.mine"),
+        "declare a queue that refuses events": declare(
+            "consumer.mine", x_max_length=0, x_overflow="reject-publish"),
+        "declare a queue for a moment": declare(""),
+        "delete its queue": delete("consumer.consumer"),
         "delete the exchange": delete_exchange(EVENTS),
-        "dead-letter into jobs": declare(
-            "consumer.mine", x_message_ttl=1, x_dead_letter_exchange=JOBS),
-        "dead-letter into a queue": declare(
-            "consumer.mine", x_message_ttl=1, x_dead_letter_exchange="",
-            x_dead_letter_routing_key=JOBS),
     },
 }
 
@@ -139,6 +144,16 @@ class RolesAtTheBroker(SystemCase):
             env=self.world.make_environment(role), capture_output=True,
             text=True)
 
+    def test_dashboards_hear_of_events(self):
+        credential = self.world.add_credential()
+        channel = self.world.channel("dashboard")
+        self.addCleanup(channel.connection.close)
+
+        def heard():
+            method, _, body = channel.basic_get("consumer.dashboard", True)
+            return method and json.loads(body)["subject"] == credential
+        wait_for(heard, "an event of the new credential")
+
     def test_workers_may_declare_the_topology_and_dashboards_not(self):
         done = self.topology("worker")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -146,17 +161,18 @@ class RolesAtTheBroker(SystemCase):
         self.assertEqual(refused.returncode, 1)
         self.assertIn(f"exchange '{JOBS}'", refused.stderr)
 
-    def test_operators_need_no_more_than_workers(self):
+    def test_operators_have_a_user_that_suffices(self):
         environment = {
             **self.world.environment,
-            "BYOC_AMQP_URL": self.world.services.amqp_url_of("worker")}
+            "BYOC_AMQP_URL": self.world.services.amqp_url_of("operator")}
         self.world.publish("nonsense")
         channel = self.world.channel()
         self.addCleanup(channel.connection.close)
         wait_for(lambda: channel.queue_declare(
             "byoc.jobs.dead", passive=True).method.message_count,
             "a dead letter")
-        for command in (("dead", "list"), ("status",),
+        for command in (("topology",), ("dead", "list"), ("status",),
+                        ("topology", "--consumer", "new"),
                         ("dead", "requeue", "--all"),
                         ("dead", "drop", "--all")):
             done = subprocess.run([program("byoc"), *command],
@@ -210,17 +226,18 @@ class Definitions(unittest.TestCase):
             for thing in export[kind] if thing["vhost"] == vhost)
             for kind in ("exchanges", "queues", "bindings", "policies")}
 
-    def topology(self, user, password, vhost):
+    def topology(self, user, password, vhost, *options):
         url = url_of(self.url, user, password).removesuffix("%2f") + vhost
         done = subprocess.run(
-            [program("byoc"), "topology"], capture_output=True, text=True,
+            [program("byoc"), "topology", *options], capture_output=True,
+            text=True,
             env={"PATH": os.environ["PATH"], "BYOC_AMQP_URL": url})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_topology_finds_all_in_place(self):
         self.ctl("change_password", "worker", "for-this-test")
         before = self.things("byoc")
-        self.assertEqual(len(before["queues"]), 9)
+        self.assertEqual(len(before["queues"]), 12)
         self.topology("worker", "for-this-test", "byoc")
         self.assertEqual(self.things("byoc"), before)
 
@@ -228,7 +245,8 @@ class Definitions(unittest.TestCase):
         self.ctl("add_vhost", "alone")
         self.ctl("set_permissions", "--vhost", "alone", "guest",
                  ".*", ".*", ".*")
-        self.topology("guest", "guest", "alone")
+        for consumer in ("dashboard", "consumer"):
+            self.topology("guest", "guest", "alone", "--consumer", consumer)
         self.assertEqual(self.things("alone"), self.things("byoc"))
 
     def test_nobody_gets_in_before_a_password_is_set(self):
@@ -252,6 +270,9 @@ class Definitions(unittest.TestCase):
 class InContainers(unittest.TestCase):
     """RabbitMQ as docker-compose.yml starts it, without the container."""
 
+    NAMES = {"ca": "ca.pem", "rabbitmq_certificate": "rabbitmq.pem",
+             "rabbitmq_key": "rabbitmq.key", "definitions": "definitions.json"}
+
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="byoc-rabbitmq-")
         self.addCleanup(shutil.rmtree, self.folder)
@@ -260,18 +281,30 @@ class InContainers(unittest.TestCase):
         subprocess.run([DEPLOY / "secrets.sh", secrets], check=True,
                        stdout=subprocess.DEVNULL)
         self.url = (secrets / "amqp_url").read_text().strip()
+        self.authority = str(secrets / "ca.pem")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
         settings = (DEPLOY / "rabbitmq" / "rabbitmq.conf").read_text()
+        for name, file in self.NAMES.items():
+            settings = settings.replace(f"/run/secrets/{name}\n",
+                                        f"{secrets / file}\n")
+        self.assertNotIn("/run/secrets", settings)
+        # The script that starts it asks at the plain port whether it is there.
+        settings = settings.replace("listeners.tcp = none\n", "")
         pathlib.Path(self.folder, "extra.conf").write_text(
-            settings.replace("/etc/rabbitmq", str(secrets)))
+            settings.replace("5671", str(self.port)))
 
     def script(self, verb):
         subprocess.run([LOCAL / "rabbitmq.sh", verb, self.folder], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def connect(self, url):
-        port = read_settings(f"{self.folder}/env")["RABBITMQ_PORT"]
-        url = url.replace("@rabbitmq/", f"@127.0.0.1:{port}/")
-        pika.BlockingConnection(pika.URLParameters(url)).close()
+        """By TLS, which the certificate is good for under this name only."""
+        parameters = pika.URLParameters(
+            url.replace("@rabbitmq/", f"@127.0.0.1:{self.port}/"))
+        parameters.ssl_options = pika.SSLOptions(
+            ssl.create_default_context(cafile=self.authority), "rabbitmq")
+        pika.BlockingConnection(parameters).close()
 
     def test_passwords_hold_from_one_start_to_the_next(self):
         self.addCleanup(self.script, "kill")
@@ -281,7 +314,7 @@ class InContainers(unittest.TestCase):
             for nobody in ("guest:guest", "worker:guest"):
                 with self.assertRaises(
                         pika.exceptions.ProbableAuthenticationError):
-                    self.connect(f"amqp://{nobody}@rabbitmq/byoc")
+                    self.connect(f"amqps://{nobody}@rabbitmq/byoc")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 import uuid
+from xml.etree import ElementTree
 
 import contract
 import yaml
@@ -76,7 +77,7 @@ class Cli(SystemCase, CliCase):
         self.assertIn(str(newer), out)
         self.assertIn(str(newer.with_suffix(".pub")), out)
         self.assertNotIn(newer.read_text().split()[-1], out)
-        self.assertIn("cannot make", self.refused("keygen", public))
+        self.assertIn("Not a directory", self.refused("keygen", public))
 
     def test_set_up_twice_is_set_up_once(self):
         for _ in range(2):
@@ -204,7 +205,7 @@ class Cli(SystemCase, CliCase):
         self.assertIn(f"cluster whole-life is running at "
                       f"{record['endpoint']}; get into it with\n"
                       f"`byoc cluster kubeconfig {cluster[:8]} >", out)
-        self.assertRegex(out, r"phase +ready +done +[0-9.]+ m?s  9/9 phases")
+        self.assertRegex(out, r"phase +ready +done +[0-9.]+ m?s  10/10 phases")
         self.check_record(record, cluster, before)
         self.check_access(record)
         self.check_watch(cluster, "running")
@@ -281,6 +282,25 @@ class Cli(SystemCase, CliCase):
         self.assertIn(cluster, [entry["id"] for entry in self.json(
             "cluster list", "--deleted")])
         self.byoc("credential delete", "whole")
+
+    def test_a_timeline(self):
+        cluster = self.world.create_cluster("drawn")
+        self.world.wait_status(cluster, "running")
+        run = self.json("cluster timeline", "drawn")
+        phases = {phase["phase"] for phase in run["phases"]}
+        self.assertLessEqual({"network", "ready"}, phases)
+        ends = [phase["until_ms"] for phase in run["phases"]]
+        self.assertEqual(run["total_ms"], max(ends))
+        lines = self.byoc("cluster timeline", "drawn")[0].splitlines()
+        self.assertEqual(len(lines), len(run["phases"]) + 1)
+        self.assertTrue(all("█" in line for line in lines[:-1]), lines)
+        picture = self.folder / "run.svg"
+        self.byoc("cluster timeline", "drawn", "--svg", picture)
+        svg = ElementTree.parse(picture).getroot()
+        space = "{http://www.w3.org/2000/svg}"
+        self.assertEqual(len(svg.findall(f"{space}rect")),
+                         1 + len(run["phases"]))
+        self.world.delete_cluster(cluster)
 
     def test_a_cluster_that_fails_and_is_tried_again(self):
         self.add("again")

@@ -10,11 +10,12 @@ import unittest
 import uuid
 
 import contract
-from boxes import KeyPair
-from contract import ASYNCAPI, EVENT, EVENTS, JOB, JOBS, SCHEMA, problem
+from contract import (ASYNCAPI, EVENT, EVENTS, JOB, JOBS, ROOT, SCHEMA,
+                      problem)
+from sealing import KeyPair
+from services import LOCAL
 from sim import wait_for
-from system_case import SystemCase
-from world import LOCAL, ROOT
+from system_case import CLUSTER, SystemCase
 
 SOMEONE = "0b9c7e1a-58a4-4c9e-8f6e-1c5b9f0a7d22"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -23,8 +24,7 @@ PREFIX = "cloud.mengi.byoc."
 GOOD_JOB = {"id": SOMEONE, "type": "cluster.provision", "cluster_id": SOMEONE}
 GOOD_PHASE = {**GOOD_JOB, "type": "cluster.phase", "run": 1,
               "phase": "network", "index": 0}
-GOOD_ASK = {**GOOD_JOB, "type": "cluster.kubeconfig",
-            "public_key": "A" * 43 + "="}
+GOOD_ASK = {**GOOD_JOB, "type": "cluster.kubeconfig"}
 GOOD_JOBS = (
     GOOD_ASK, {**GOOD_ASK, "lifetime_s": 300},
     GOOD_JOB,
@@ -44,11 +44,10 @@ GOOD_EVENT = {
 GOOD_ANSWER = {
     **GOOD_EVENT, "type": f"{PREFIX}cluster.kubeconfig",
     "data": {"cluster_id": SOMEONE, "job_id": SOMEONE,
-             "public_key": "A" * 43 + "=", "sealed_kubeconfig": "QUJD" * 20,
+             "recipient_key": "A" * 43 + "=", "sealed_kubeconfig": "QUJD" * 20,
              "expires_at": "2026-02-01T12:00:00.000Z"}}
 NOT_READY = {
     **GOOD_ANSWER, "data": {"cluster_id": SOMEONE, "job_id": SOMEONE,
-                            "public_key": "A" * 43 + "=",
                             "code": "not_ready", "reason": "Not yet."}}
 GONE = object()
 
@@ -80,11 +79,9 @@ BAD_JOBS = (
     but(GOOD_PHASE, run=2 ** 31), but(GOOD_PHASE, phase=GONE),
     but(GOOD_PHASE, phase="n" * 32), but(GOOD_PHASE, phase=7),
     but(GOOD_PHASE, index=-1), but(GOOD_PHASE, index="0"),
-    but(GOOD_ASK, public_key=GONE), but(GOOD_ASK, public_key=7),
-    but(GOOD_ASK, public_key=""), but(GOOD_ASK, public_key="A" * 42 + "B="),
-    but(GOOD_ASK, public_key="A" * 44), but(GOOD_ASK, public_key="A" * 43),
-    but(GOOD_ASK, lifetime_s=299), but(GOOD_ASK, lifetime_s=2592001),
     but(GOOD_ASK, lifetime_s="1h"))
+# Refused by their answer, where there is such a cluster.
+BAD_ASKS = (but(GOOD_ASK, lifetime_s=299), but(GOOD_ASK, lifetime_s=86401))
 
 BAD_EVENTS = (
     [], {},
@@ -109,7 +106,9 @@ BAD_EVENTS = (
     but(GOOD_ANSWER, data__kubeconfig="apiVersion: v1"),
     but(GOOD_ANSWER, data__sealed_kubeconfig="apiVersion: v1" * 10),
     but(GOOD_ANSWER, data__code="not_ready", data__reason="Not yet."),
-    but(NOT_READY, data__code="failed"))
+    *(but(GOOD_ANSWER, data__recipient_key=key)
+      for key in (7, "A" * 42 + "B=", "A" * 44, "A" * 43)),
+    but(NOT_READY, data__sealed_kubeconfig="QUJD" * 20))
 
 
 def words(source, table):
@@ -125,28 +124,15 @@ def migrations():
                      for path in sorted(SCHEMA.glob("migrations/*.sql")))
 
 
-def emitting_calls():
-    """Every call that makes an event of a cluster as a whole or a credential,
-    each on one line."""
-    call = (r"(?<!FUNCTION )byoc\.emit_(?:cluster|credential)"
-            r"\((?:[^()]|\([^()]*\))*\)")
-    return {re.sub(r"\s+", " ", found)
-            for found in re.findall(call, migrations())}
-
-
-# What the calls mean that take the name of the event from a record.
-COMPUTED = {
-    "byoc.emit_cluster(finished.id, finished.status)":
-        {"cluster.running", "cluster.deleted"},
-    "byoc.emit_credential(before.id)": {"credential.ready",
-                                        "credential.invalid"},
-    "byoc.emit_credential(c.id)": {"credential.invalid"}}
-
-
-def names_of(call):
-    """The events of a call, as far as it names them itself."""
-    literals = re.findall(r"'([a-z.]+)'", re.sub(r"WHEN '\w+'", "", call))
-    return {f"cluster.{name}" for name in literals} or COMPUTED[call]
+def events_of_statuses():
+    """Clusters and credentials tell of each status but the one they have when
+    nobody has begun yet."""
+    source = "src/model/words.c"
+    return ({f"cluster.{status}" for status in
+             words(source, "cluster_status_text") - {"pending"}}
+            | {f"credential.{status}" for status in
+               words(source, "credential_status_text")
+               - {"pending_validation"}})
 
 
 def queues_of(channel):
@@ -215,16 +201,17 @@ class Files(unittest.TestCase):
             set(re.findall(r'(?:\.name = |REMOVES\()"(\w+)"', plan)))
 
     def test_the_events_are_those_that_can_be_emitted(self):
-        calls, sql = emitting_calls(), migrations()
+        sql = migrations()
         emitted = {f"cluster.{name}"
-                   for name in re.findall(r"'(phase\.\w+|kubeconfig)'", sql)}
-        emitted.update(*map(names_of, calls))
-        self.assertEqual({PREFIX + name for name in emitted},
+                   for name in re.findall(
+                       r"'(phase\.\w+|kubeconfig|refused|stalled|swept|"
+                       r"deletion_planned)'", sql)}
+        self.assertEqual({PREFIX + name
+                          for name in emitted | events_of_statuses()},
                          contract.EVENT_TYPES)
-        self.assertLessEqual(set(COMPUTED), calls)
-        # Nobody writes events but the four functions that do it for all.
+        # Nobody writes events but the six functions that do it for all.
         insert = re.compile(r"INTO\s+byoc\.events\b")
-        self.assertEqual(len(insert.findall(sql)), 4)
+        self.assertEqual(len(insert.findall(sql)), 6)
         for source in ROOT.glob("src/**/*.c"):
             self.assertIsNone(insert.search(source.read_text()), source)
 
@@ -236,7 +223,8 @@ class Files(unittest.TestCase):
             self.assertIsNone(problem(EVENTS, event))
 
     def test_bad_examples(self):
-        for schema, bad in ((JOBS, BAD_JOBS), (EVENTS, BAD_EVENTS)):
+        for schema, bad in ((JOBS, BAD_JOBS + BAD_ASKS),
+                            (EVENTS, BAD_EVENTS)):
             for example in bad:
                 with self.subTest(example=json.dumps(example)):
                     self.assertIsNotNone(problem(schema, example))
@@ -277,10 +265,16 @@ class Life(SystemCase):
         cls.sim.add_token("n" * 64)
         world.byoc("credential", "rotate", world.credential(), "--wait",
                    text="n" * 64)
-        world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE,
-                          public_key=KeyPair().text)
+        world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE)
+        world.db("UPDATE byoc.credentials SET recipient_key = %s WHERE id ="
+                 " %s", KeyPair().text, world.credential())
+        world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE)
+        world.byoc("cluster", "protect", cluster)
         world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
-        world.wait_status(cluster, "deleted")
+        wait_for(lambda: "refused" in world.events.names(cluster),
+                 "the refusal of a protected cluster's deletion")
+        world.byoc("cluster", "unprotect", cluster)
+        cls.end_with_a_neighbour(cluster)
         cls.sim.quota(servers=0)
         failing = world.create_cluster()
         world.wait_status(failing, "failed")
@@ -288,17 +282,41 @@ class Life(SystemCase):
         world.delete_cluster(failing, wait=False)
         wait_for(lambda: world.status(failing)[0] == "deleted",
                  "the failed cluster to be deleted", 60)
-        cls.fail_before_it_begins(bad)
+        early = cls.insert_cluster(bad, "early", "hel1", TRACE)
+        world.wait_status(early, "failed")
 
     @classmethod
-    def fail_before_it_begins(cls, credential):
-        cluster = str(uuid.uuid4())
-        cls.world.db(
-            "INSERT INTO byoc.clusters (id, name, credential_id, location,"
-            " type) VALUES (%s, 'early', %s, 'hel1', 'dedicated');"
-            " SELECT byoc.enqueue('cluster.provision', %s, %s)",
-            cluster, credential, cluster, TRACE)
-        cls.world.wait_status(cluster, "failed")
+    def end_with_a_neighbour(cls, cluster):
+        """Whose deletion stalls, and which something comes late of."""
+        world = cls.world
+        network = next(thing for thing in cls.sim.state()["networks"]
+                       if thing["labels"].get(CLUSTER) == cluster)
+        server = cls.sim.make_server("bastion", networks=[network["id"]])
+        world.db("UPDATE byoc.phases SET"
+                 " unanswered_at = now() - interval '2 minutes'"
+                 " WHERE cluster_id = %s AND phase = 'ready'", cluster)
+        planned = world.publish_job("cluster.teardown", cluster,
+                                    dry_run=True)
+        wait_for(lambda: world.db(
+            "SELECT 1 FROM byoc.events WHERE name = 'deletion_planned'"
+            " AND data ->> 'job_id' = %s", planned["id"]), "the list")
+        world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
+        wait_for(lambda: world.status(cluster)[1] == "neighbours", "a stall")
+        cls.sim.settle(cls.sim.delete(f"/servers/{server['id']}"))
+        world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
+        world.wait_status(cluster, "deleted")
+        cls.sim.post("/firewalls",
+                     {"name": "late", "labels": {CLUSTER: cluster}})
+        [(sweep, run)] = world.db(
+            "UPDATE byoc.phases SET due_at = now() WHERE cluster_id = %s"
+            " AND phase = 'sweep' AND status = 'queued'"
+            " RETURNING job_id::text, run", cluster)
+        job = {"id": sweep, "type": "cluster.phase", "cluster_id": cluster,
+               "run": run, "phase": "sweep"}
+        world.publish(json.dumps(job), message_id=sweep)
+        wait_for(lambda: world.db("SELECT goal FROM byoc.clusters WHERE"
+                                  " id = %s", cluster) == [("teardown",)],
+                 "the sweep")
 
     @classmethod
     def heard(cls):
@@ -346,7 +364,7 @@ class Life(SystemCase):
 
     def test_every_event_has_its_routing_key(self):
         channels = contract.load(ASYNCAPI)["channels"]
-        addresses = [re.sub(r"\\{name\\}", r"[a-z.]+", re.sub(
+        addresses = [re.sub(r"\\{name\\}", r"[a-z._]+", re.sub(
             r"\\{id\\}", "[0-9a-f-]{36}", re.escape(channel["address"])))
             for name, channel in channels.items() if name.endswith("Events")]
         for key, _, _ in self.world.events.all:

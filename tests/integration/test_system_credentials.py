@@ -15,10 +15,10 @@ LETTERS = itertools.count()
 class Credentials(SystemCase):
     workers = 2
 
-    def new_token(self):
+    def new_token(self, project="default"):
         """A token that Hetzner knows and no other test uses."""
         token = f"{next(LETTERS):064d}"
-        self.sim.add_token(token)
+        self.sim.add_token(token, project=project)
         return token
 
     def rotate(self, credential, token, status="ready"):
@@ -27,16 +27,6 @@ class Credentials(SystemCase):
 
     def code(self, credential):
         return self.world.byoc_json("credential", "show", credential)["code"]
-
-    def ask_for_cluster(self, credential):
-        """As a dashboard would, which does not look at the credential."""
-        cluster = str(uuid.uuid4())
-        self.world.db(
-            "INSERT INTO byoc.clusters (id, name, credential_id, location, type)"
-            " VALUES (%s, 'shop', %s, 'fsn1', 'dedicated');"
-            "SELECT byoc.enqueue('cluster.provision', %s)",
-            cluster, credential, cluster)
-        return cluster
 
     # Judged
 
@@ -84,20 +74,36 @@ class Credentials(SystemCase):
         self.assertHistory(credential, "ready", "invalid")
         self.assertEqual(self.code(credential), "unknown_token")
 
+    def test_a_key_that_no_worker_has_is_told(self):
+        """As a dashboard does that has kept an old .pub file."""
+        keys = f"{self.world.folder}/elsewhere"
+        self.world.byoc("keygen", keys)
+        credential = str(uuid.uuid4())
+        self.world.db(
+            "INSERT INTO byoc.credentials (id, name, sealed_token)"
+            " VALUES (%s, 'old key', %s);"
+            " SELECT byoc.enqueue('credential.validate', %s)", credential,
+            seal(keys, f"credential:{credential}:token", self.new_token()),
+            credential)
+        # A minute goes by.
+        wait_for(lambda: self.world.db(
+            "UPDATE byoc.credentials SET unknown_key_since ="
+            " unknown_key_since - interval '61 s'"
+            " WHERE id = %s AND unknown_key_since IS NOT NULL RETURNING 1",
+            credential), "the first look")
+        self.world.wait_credential(credential, "invalid")
+        self.assertEqual(self.code(credential), "sealed_unknown_key")
+        self.assertHistory(credential, "invalid")
+
     def test_no_cluster_without_a_good_token(self):
         credential = self.world.add_credential("u" * 64, status="invalid")
-        cluster = self.ask_for_cluster(credential)
+        cluster = self.insert_cluster(credential)
         _, code, reason = self.world.wait_status(cluster, "failed")
         self.assertEqual(code, "credential_not_ready")
         self.assertIn("retry", reason)
         self.assertEqual(self.existing(), set())
         self.rotate(credential, self.new_token())
-        self.world.byoc("cluster", "retry", cluster)
-        self.world.wait_status(cluster, "running")
-        self.world.delete_cluster(cluster)
-        self.assertGone(cluster)
-        self.assertHistory(cluster, "failed", "provisioning", "running",
-                           "deleting", "deleted")
+        self.retry_to_the_end(cluster, failed=("failed",))
 
     # Replaced
 
@@ -112,10 +118,7 @@ class Credentials(SystemCase):
         self.sim.revoke(old)
         self.world.wait_status(cluster, "running")
         self.assertComplete(cluster, "dedicated_ha")
-        self.world.delete_cluster(cluster)
-        self.assertGone(cluster)
-        self.assertHistory(cluster, "provisioning", "running", "deleting",
-                           "deleted")
+        self.end_well(cluster)
         self.assertHistory(credential, "ready", "ready")
 
     def test_a_call_under_way_with_the_old_token_is_made_again(self):
@@ -129,10 +132,7 @@ class Credentials(SystemCase):
         self.rotate(credential, new)
         self.world.wait_status(cluster, "running")
         self.assertHistory(credential, "ready", "ready")
-        self.world.delete_cluster(cluster)
-        self.assertGone(cluster)
-        self.assertHistory(cluster, "provisioning", "running", "deleting",
-                           "deleted")
+        self.end_well(cluster)
 
     def test_a_bad_new_token_changes_nothing_for_clusters(self):
         credential = self.world.add_credential(self.new_token())
@@ -140,10 +140,40 @@ class Credentials(SystemCase):
         self.world.wait_status(cluster, "running")
         self.rotate(credential, READ_ONLY_TOKEN, "invalid")
         self.assertEqual(self.code(credential), "read_only_token")
-        self.world.delete_cluster(cluster)
+        self.end_well(cluster)
+
+    def test_one_of_another_project_changes_nothing_for_clusters(self):
+        old = self.new_token()
+        credential = self.world.add_credential(old)
+        cluster = self.world.create_cluster(credential=credential)
+        self.world.wait_status(cluster, "running")
+        self.rotate(credential, self.new_token("elsewhere"), "invalid")
+        self.assertEqual(self.code(credential), "other_project")
+        self.sim.revoke(old)  # and now there is no token at all
+        self.world.delete_cluster(cluster, wait=False)
+        wait_for(lambda: self.world.status(cluster)[1] == "credential_invalid",
+                 "the deletion to wait")
+        self.rotate(credential, self.new_token("elsewhere"), "invalid")
+        self.assertEqual(self.world.status(cluster)[0], "deleting")
+        # What somebody removed by hand proves nothing.
+        (network,) = self.sim.state()["networks"]
+        self.sim.delete(f"/networks/{network['id']}")
+        self.assertEqual(self.sim.state()["networks"], [])
+        self.rotate(credential, self.new_token())
+        self.world.wait_status(cluster, "deleted")
         self.assertGone(cluster)
-        self.assertHistory(cluster, "provisioning", "running", "deleting",
-                           "deleted")
+
+    def test_where_all_was_removed_by_hand_an_operator_decides(self):
+        credential = self.world.add_credential(self.new_token())
+        cluster = self.world.create_cluster(credential=credential)
+        self.world.wait_status(cluster, "running")
+        self.sim.start_over()
+        token = self.new_token()
+        self.rotate(credential, token, "invalid")
+        self.assertEqual(self.code(credential), "other_project")
+        self.world.byoc("credential", "rotate", credential, "--any-project",
+                        "--wait", text=token)
+        self.assertHistory(credential, "ready", "invalid", "ready")
 
     # Revoked
 
@@ -162,13 +192,7 @@ class Credentials(SystemCase):
         self.assertHistory(credential, "ready", "invalid")
         self.rotate(credential, self.new_token())
         self.assertEqual(self.world.status(cluster)[0], "failed")
-        self.world.byoc("cluster", "retry", cluster)
-        self.world.wait_status(cluster, "running")
-        self.assertComplete(cluster, "dedicated_ha")
-        self.world.delete_cluster(cluster)
-        self.assertGone(cluster)
-        self.assertHistory(cluster, "provisioning", "failed", "provisioning",
-                           "running", "deleting", "deleted")
+        self.retry_to_the_end(cluster, "dedicated_ha")
 
     def test_revoked_while_a_cluster_is_removed(self):
         token = self.new_token()
@@ -189,7 +213,7 @@ class Credentials(SystemCase):
         self.world.wait_status(cluster, "deleted")
         self.assertGone(cluster)
         self.assertHistory(cluster, "provisioning", "running", "deleting",
-                           "deleted")
+                           "stalled", "deleting", "deleted")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from system_case import SystemCase
 class Deletion(SystemCase):
     workers = 2
     time_scale = 60
-    sim_options = ("--boot-seconds", "30", "--latency-ms", "20")
+    sim_options = ("--boot-seconds", "300", "--latency-ms", "20")
 
     def check(self, *moment):
         """Deletes at the moment when that much was asked for."""

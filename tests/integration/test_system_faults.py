@@ -83,10 +83,7 @@ class Faults(SystemCase):
         self.assertNotIn("cx33", reason.split("Offered")[1])
         self.assertEqual(self.existing(), set())
         self.sim.sold_out("cx33", "fsn1", False)
-        self.world.byoc("cluster", "retry", cluster)
-        self.world.wait_status(cluster, "running")
-        self.world.delete_cluster(cluster)
-        self.assertGone(cluster)
+        self.retry_to_the_end(cluster)
 
     def test_a_quota_that_is_used_up(self):
         self.sim.quota(servers=2)
@@ -96,13 +93,7 @@ class Faults(SystemCase):
         self.assertEqual(code, "resource_limit_exceeded")
         self.assertIn("Limits", reason)
         self.sim.quota(servers=None)
-        self.world.byoc("cluster", "retry", cluster)
-        self.world.wait_status(cluster, "running")
-        self.assertComplete(cluster, "dedicated_ha")
-        self.world.delete_cluster(cluster)
-        self.assertGone(cluster)
-        self.assertHistory(cluster, "provisioning", "failed", "provisioning",
-                           "running", "deleting", "deleted")
+        self.retry_to_the_end(cluster, "dedicated_ha")
 
     def test_a_reason_too_long_to_be_stored_whole(self):
         self.world.credential()
@@ -160,13 +151,13 @@ class Faults(SystemCase):
         self.world.byoc("cluster", "delete", cluster)
         # The teardown waits for a good token, and then goes on.
         self.world.wait_credential(credential, "invalid")
-        wait_for(lambda: self.world.status(cluster)[0] == "deleting",
-                 "the deletion to begin")
+        wait_for(lambda: self.world.status(cluster)[:2] == (
+            "deleting", "credential_invalid"), "the deletion to stall")
         self.world.byoc("credential", "rotate", credential, text=newer)
         self.world.wait_status(cluster, "deleted")
         self.assertGone(cluster)
         self.assertHistory(cluster, "provisioning", status[0], "deleting",
-                           "deleted")
+                           "stalled", "deleting", "deleted")
 
     def test_no_token_is_ever_written_down(self):
         self.check(type="dedicated", workers=0)

@@ -1,4 +1,5 @@
-"""A dashboard asks for a kubeconfig by a job, and only it can open the answer."""
+"""A job asks for a kubeconfig; only the credential's recipient can open the
+answer, whoever asked."""
 
 import base64
 import contextlib
@@ -13,15 +14,15 @@ import psycopg2
 import yaml
 
 from bootstrap_helpers import require, run
-from boxes import KeyPair
 from contract import EVENTS, JOBS, problem
-from sim import wait_for
+from sealing import KeyPair, seal, unseal
+from sim import TOKEN, wait_for
 from system_case import SystemCase
 
 NAME = "cloud.mengi.byoc.cluster.kubeconfig"
 SOMEONE = "0b9c7e1a-58a4-4c9e-8f6e-1c5b9f0a7d22"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-HOUR, DAY = 3600, 86400
+HOUR = 3600
 
 
 class Kubeconfig(SystemCase):
@@ -32,7 +33,15 @@ class Kubeconfig(SystemCase):
         require("openssl")
         super().setUpClass()
         try:
-            cls.cluster = cls.world.create_cluster("shop")
+            cls.folder = cls.world.folder
+            cls.world.byoc("kubeconfig", "keygen", f"{cls.folder}/ops")
+            cls.recipient = pathlib.Path(
+                cls.folder, "ops.pub").read_text().strip()
+            cls.credential = cls.world.byoc_json(
+                "credential", "add", "--name", "shop", "--wait",
+                "--recipient", f"{cls.folder}/ops.pub", text=TOKEN)["id"]
+            cls.cluster = cls.world.create_cluster(
+                "shop", credential=cls.credential)
             cls.world.wait_status(cls.cluster, "running")
             cls.world.wait_idle()
         except BaseException:
@@ -43,28 +52,27 @@ class Kubeconfig(SystemCase):
         """Not as usual: the cluster stays for all tests."""
         self.sim.reset_calls()
         self.world.dead_letters()
-        self.pair = KeyPair()
 
     # Asking and getting
 
     def ask(self, cluster=None, **more):
         return self.world.publish_job(
-            "cluster.kubeconfig", cluster or self.cluster,
-            **{"public_key": self.pair.text, **more})
+            "cluster.kubeconfig", cluster or self.cluster, **more)
 
     def answers(self, job):
         return [event for event in self.world.events.of(job["cluster_id"])
                 if event["type"] == NAME
                 and event["data"]["job_id"] == job["id"]]
 
-    def answer(self, job):
-        """The event; it is as described."""
-        self.assertIsNone(problem(JOBS, job))
+    def answer(self, job, described=True):
+        """The event; it is as described, and so is the job."""
+        self.assertEqual(problem(JOBS, job) is None, described)
         wait_for(lambda: self.answers(job), f"an answer\n{self.world.logs()}")
         (event,) = self.answers(job)
         self.assertIsNone(problem(EVENTS, event))
         self.assertEqual(event["data"]["cluster_id"], job["cluster_id"])
-        self.assertEqual(event["data"]["public_key"], job["public_key"])
+        self.assertEqual(event["data"].get("recipient_key", self.recipient),
+                         self.recipient)
         return event
 
     def refusal(self):
@@ -85,9 +93,13 @@ class Kubeconfig(SystemCase):
 
     # What is in it
 
+    def open(self, event):
+        """As the recipient does."""
+        return self.world.byoc("kubeconfig", "open", f"{self.folder}/ops",
+                               text=event["data"]["sealed_kubeconfig"]).stdout
+
     def config(self, event):
-        return yaml.safe_load(self.pair.open(
-            event["data"]["sealed_kubeconfig"]))
+        return yaml.safe_load(self.open(event))
 
     def load_balancer(self):
         (balancer,) = self.sim.state()["load_balancers"]
@@ -98,8 +110,9 @@ class Kubeconfig(SystemCase):
         ((sealed,),) = self.world.db(
             "SELECT sealed_authorities FROM byoc.clusters WHERE id = %s",
             self.cluster)
-        plain = KeyPair(f"{self.world.folder}/keys").open(sealed.split(".")[2])
-        return json.loads(plain.split(b"\0", 1)[1])
+        return json.loads(unseal(f"{self.world.folder}/keys",
+                                 f"cluster:{self.cluster}:authorities",
+                                 sealed))
 
     def in_files(self, **texts):
         folder = tempfile.TemporaryDirectory()
@@ -126,12 +139,75 @@ class Kubeconfig(SystemCase):
 
     # The tests
 
-    def test_the_answer_opens_for_who_asked_and_for_nobody_else(self):
-        event = self.answer(self.ask())
+    def test_the_answer_opens_for_the_recipient_and_for_nobody_else(self):
+        mine = KeyPair()
+        event = self.answer(self.ask(public_key=mine.text,
+                                     recipient_key=mine.text))
         sealed = event["data"]["sealed_kubeconfig"]
-        self.assertIn(b"client-key-data", self.pair.open(sealed))
-        self.assertIsNone(KeyPair().open(sealed))
-        self.assertIsNone(KeyPair(f"{self.world.folder}/keys").open(sealed))
+        self.assertIn("client-key-data", self.open(event))
+        self.assertIsNone(mine.open(sealed))
+        self.assertIsNone(KeyPair(f"{self.folder}/keys").open(sealed))
+        self.world.byoc("kubeconfig", "keygen", f"{self.folder}/other")
+        refused = self.world.byoc("kubeconfig", "open", f"{self.folder}/other",
+                                  text=sealed, check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        self.assertIn("another recipient", refused.stderr)
+
+    def test_a_dashboard_cannot_choose_another_recipient(self):
+        mine = KeyPair().text
+        for sql in ("UPDATE byoc.credentials SET recipient_key = %s",
+                    "INSERT INTO byoc.credentials (id, name, sealed_token,"
+                    " recipient_key) SELECT id, name, 'byoc1.x', %s FROM"
+                    " byoc.credentials ON CONFLICT (id) DO UPDATE"
+                    " SET recipient_key = excluded.recipient_key",
+                    "UPDATE byoc.clusters SET credential_id ="
+                    " gen_random_uuid() WHERE name = %s"):
+            with self.subTest(sql=sql):
+                with self.assertRaisesRegex(psycopg2.Error, "denied"):
+                    self.world.db(sql, mine, role="dashboard")
+        # Neither with a token of its own, nor by deleting and storing again.
+        token = seal(f"{self.folder}/keys",
+                     f"credential:{self.credential}:token", TOKEN)
+        self.world.db("SELECT byoc.rotate_credential(%s, %s)", self.credential,
+                      token, role="dashboard")
+        self.world.wait_credential(self.credential, "ready")
+        self.assertEqual(len(self.world.db(
+            "SELECT byoc.delete_credential(%s)", self.credential,
+            role="dashboard")), 1)
+        self.assertEqual(self.world.db(
+            "SELECT recipient_key, deleted_at FROM byoc.credentials"
+            " WHERE id = %s", self.credential), [(self.recipient, None)])
+        cluster = str(uuid.uuid4())
+        self.world.db(
+            "INSERT INTO byoc.clusters (id, name, credential_id, location,"
+            " type) VALUES (%s, 'theirs', %s, 'hel1', 'dedicated')",
+            cluster, self.credential, role="dashboard")
+        self.assertEqual(
+            self.answer(self.ask(cluster))["data"]["code"], "not_ready")
+
+    def test_without_a_recipient_it_says_what_to_do(self):
+        self.world.db("UPDATE byoc.credentials SET recipient_key = NULL"
+                      " WHERE id = %s", self.credential)
+        data = self.answer(self.ask())["data"]
+        self.assertEqual(data["code"], "no_recipient")
+        self.assertIn("byoc credential recipient", data["reason"])
+        self.world.byoc("credential", "recipient", self.credential,
+                        f"{self.folder}/ops.pub")
+        self.assertEqual(self.world.byoc_json(
+            "credential", "show", self.credential)["recipient_key"],
+            self.recipient)
+        self.assertIn("client-key-data", self.open(self.answer(self.ask())))
+
+    def test_it_can_be_asked_for_by_sql(self):
+        ((job,),) = self.world.db(
+            "SELECT byoc.enqueue('cluster.kubeconfig', %s)", self.cluster,
+            role="dashboard")
+        event = self.answer({"id": job, "type": "cluster.kubeconfig",
+                             "cluster_id": self.cluster})
+        self.assertLifetime(event, 8 * HOUR)
+        with self.assertRaisesRegex(psycopg2.Error, "no record"):
+            self.world.db("SELECT byoc.enqueue('cluster.kubeconfig', %s)",
+                          SOMEONE, role="dashboard")
 
     def test_it_leads_to_the_load_balancer_as_an_administrator(self):
         config = self.config(self.answer(self.ask()))
@@ -152,15 +228,20 @@ class Kubeconfig(SystemCase):
             "-CAfile", client_ca, client)
         self.assertNotEqual(run("openssl", "verify", "-CAfile", other_ca,
                                 client, check=False).returncode, 0)
-        self.assertIn("O = system:masters, CN = byoc-dashboard", run(
+        self.assertIn("O = mengi:admins, CN = byoc-dashboard", run(
             "openssl", "x509", "-in", client, "-noout", "-subject").stdout)
         self.assertEqual(
             run("openssl", "pkey", "-in", key, "-pubout").stdout,
             run("openssl", "x509", "-in", client, "-noout", "-pubkey").stdout)
 
     def test_it_lives_as_long_as_was_asked(self):
-        self.assertLifetime(self.answer(self.ask()), DAY)
+        self.assertLifetime(self.answer(self.ask()), 8 * HOUR)
         self.assertLifetime(self.answer(self.ask(lifetime_s=HOUR)), HOUR)
+        for lifetime_s in (299, 24 * HOUR + 1, -1):
+            data = self.answer(self.ask(lifetime_s=lifetime_s),
+                               described=False)["data"]
+            self.assertEqual(data["code"], "bad_lifetime")
+            self.assertIn(str(24 * HOUR), data["reason"])
 
     def test_hetzner_is_not_asked(self):
         self.answer(self.ask())
@@ -206,17 +287,21 @@ class Kubeconfig(SystemCase):
                           " 'kubeconfig' AND data ->> 'job_id' IN (%s, %s)",
                           job["id"], another["data"]["job_id"]), [(2,)])
 
-    def cut_off_waiting_worker(self):
-        """Ends the connection of a worker that waits for a lock, if any: an
-        administrator's right."""
+    def cut_off_workers(self):
+        """Ends the workers' connections: an administrator's right."""
         services = self.world.services
         with contextlib.closing(psycopg2.connect(services.server_url)) as server:
             cursor = server.cursor()
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = %s AND wait_event_type = 'Lock'"
-                " AND application_name = 'byoc-worker'", (services.name,))
+                " WHERE datname = %s AND application_name = 'byoc-worker'",
+                (services.name,))
             return cursor.fetchall()
+
+    def turned_away(self):
+        """Has a worker found the cluster in somebody else's hands?"""
+        return any('result="busy"' in worker.get("/metrics")[1]
+                   for worker in self.world.workers)
 
     def test_a_lost_database_loses_no_answer(self):
         with contextlib.closing(psycopg2.connect(
@@ -224,20 +309,17 @@ class Kubeconfig(SystemCase):
             holder.cursor().execute("SELECT FROM byoc.clusters WHERE id = %s"
                                     " FOR UPDATE", (self.cluster,))
             job = self.ask()
-            wait_for(self.cut_off_waiting_worker, "a worker to wait")
+            wait_for(self.turned_away, "the job to be turned away")
+            self.assertTrue(self.cut_off_workers())
             self.assertEqual(self.answers(job), [])
         self.assertEqual(self.config(self.answer(job))["current-context"],
                          "shop")
         self.world.wait_idle()
         self.assertEqual(len(self.answers(job)), 1)
 
-    def test_many_are_answered_each_to_its_own_key(self):
-        pairs = [KeyPair() for _ in range(40)]
-        jobs = [self.ask(public_key=pair.text) for pair in pairs]
-        for pair, job in zip(pairs, jobs):
-            self.pair = pair
-            self.assertEqual(self.config(self.answer(job))["current-context"],
-                             "shop")
+    def test_many_are_answered(self):
+        for job in [self.ask() for _ in range(40)]:
+            self.assertIn("sealed_kubeconfig", self.answer(job)["data"])
 
     def test_a_cluster_that_is_not_ready_says_so(self):
         cluster = str(uuid.uuid4())
@@ -259,15 +341,9 @@ class Kubeconfig(SystemCase):
         self.assertIn("deleted", data["reason"])
 
     def test_what_makes_no_sense_is_put_aside(self):
-        zeros = base64.b64encode(bytes(32)).decode()
         for more, code in (
                 ({"cluster": SOMEONE}, "unknown_record"),
-                ({"public_key": None}, "bad_json"),
-                ({"public_key": "no key"}, "bad_job"),
-                ({"public_key": self.pair.text[:-1]}, "bad_job"),
-                ({"public_key": zeros}, "bad_public_key"),
-                ({"lifetime_s": 299}, "bad_job"),
-                ({"lifetime_s": 30 * DAY + 1}, "bad_job")):
+                ({"lifetime_s": "1h"}, "bad_json")):
             with self.subTest(**more):
                 job = self.ask(**more)
                 self.assertEqual(self.refusal()["byoc-reason-code"], code)
@@ -282,7 +358,7 @@ class Kubeconfig(SystemCase):
             "SELECT sealed_authorities FROM byoc.clusters WHERE id = %s",
             self.cluster)
         self.addCleanup(self.seal_authorities, sealed)
-        self.seal_authorities(f"byoc1.{'0' * 16}.{sealed.split('.')[2]}")
+        self.seal_authorities(f"byoc2.{'0' * 16}.{sealed.split('.')[2]}")
         job = self.ask()
         wait_for(lambda: self.logged("job.retry", job), "the job to wait")
         self.assertEqual(self.answers(job), [])
@@ -295,10 +371,15 @@ class Kubeconfig(SystemCase):
             "SELECT sealed_authorities, sealed_join_token FROM byoc.clusters"
             " WHERE id = %s", self.cluster)
         self.addCleanup(self.seal_authorities, sealed)
-        self.seal_authorities(other)
-        job = self.ask()
-        self.assertEqual(self.refusal()["byoc-reason-code"], "sealed_broken")
-        self.assertEqual(self.answers(job), [])
+        folder = self.world.environment["BYOC_KEY_DIR"]
+        context = f"cluster:{self.cluster}:authorities"
+        # Who has the public key can make a box of authorities, too.
+        box = seal(folder, context, unseal(
+            folder, context, sealed).decode())
+        for planted in (other, box):
+            self.seal_authorities(planted)
+            self.assertEqual(
+                self.answer(self.ask())["data"]["code"], "sealed_broken")
 
 
 if __name__ == "__main__":

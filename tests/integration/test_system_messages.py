@@ -84,7 +84,7 @@ class Messages(SystemCase):
         self.assertEqual(len(self.letters(200)), 200)
         self.assertHistory(cluster, "provisioning", "running", "deleting",
                            "deleted")
-        self.assertIn("byoc_jobs_dead_lettered_total",
+        self.assertIn('result="dead_lettered"',
                       self.world.workers[0].get("/metrics")[1])
 
     def test_a_phase_that_is_none_of_the_run_changes_nothing(self):

@@ -50,7 +50,8 @@ class Reseal(SystemCase):
     # Many records, made by SQL
 
     def seal(self, subject, what, plain):
-        return sealing.seal(self.folder, f"{subject}:{what}", plain, self.old)
+        form = sealing.seal if what == "token" else sealing.seal_own
+        return form(self.folder, f"{subject}:{what}", plain, self.old)
 
     def insert(self, sql, rows):
         connection = psycopg2.connect(self.world.services.database_url)
@@ -245,6 +246,37 @@ class Reseal(SystemCase):
         self.assertEqual(self.remove(self.old).returncode, 1)
         self.world.byoc("credential", "delete", moved_here)
         self.assertEqual(self.remove(self.old).returncode, 0)
+
+    def test_a_box_in_the_place_of_a_worker_s_own_stays_one(self):
+        """Whoever can write the row and has the public key can make one."""
+        cluster = self.world.create_cluster(
+            credential=self.world.add_credential())
+        self.world.wait_status(cluster, "running")
+        (genuine,), = self.world.db("SELECT sealed_authorities FROM"
+                                    " byoc.clusters WHERE id = %s", cluster)
+        context = f"cluster:{cluster}:authorities"
+        box = sealing.seal(self.folder, context, sealing.unseal(
+            self.folder, context, genuine).decode(), self.old)
+
+        def put(text):
+            self.world.db("UPDATE byoc.clusters SET sealed_authorities = %s"
+                          " WHERE id = %s", text, cluster)
+        put(box)
+        self.make_key()
+        for command in (("credential", "reseal"),
+                        ("cluster", "kubeconfig", cluster)):
+            with self.subTest(command=command):
+                result = self.world.byoc(*command, check=False)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(context, result.stderr)
+                self.assertIn("was not made by a worker", result.stderr)
+        self.assertIn((context, box), self.sealed())
+        put(genuine)
+        self.assertEqual(self.reseal()["unopened"], 0)
+        self.assertIn("kind: Config", self.world.byoc(
+            "cluster", "kubeconfig", cluster).stdout)
+        self.restart_workers()
+        self.world.delete_cluster(cluster)
 
     def test_the_newest_key_must_be_able_to_open(self):
         self.make_key()

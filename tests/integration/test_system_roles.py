@@ -19,6 +19,8 @@ SEALED = {"credentials": ("sealed_token", "active_sealed_token"),
                        "sealed_join_token")}
 FOR_DASHBOARDS = {"enqueue", "rotate_credential", "delete_credential",
                   "retry_cluster"}
+FOR_WORKERS = {"tend_history"}
+TRIGGERS = {"limit_clusters", "note_credentials"}
 NOBODY = "'00000000-0000-4000-8000-000000000000'"
 
 NEITHER_MAY = (
@@ -31,7 +33,7 @@ NEITHER_MAY = (
     "CREATE INDEX mine ON byoc.outbox (due_at)",
     "ALTER TABLE byoc.clusters ADD COLUMN mine integer",
     "ALTER TABLE byoc.events DISABLE TRIGGER ALL",
-    "ALTER FUNCTION byoc.enqueue(text, uuid, text) SECURITY INVOKER",
+    "ALTER FUNCTION byoc.enqueue(text, uuid, text, jsonb) SECURITY INVOKER",
     "DROP TABLE byoc.outbox",
     "DROP SCHEMA byoc CASCADE",
     "TRUNCATE byoc.phases",
@@ -63,14 +65,30 @@ NO_DASHBOARD_MAY = (
     "INSERT INTO byoc.clusters (name, credential_id, location, type, status,"
     f" run) VALUES ('mine', {NOBODY}, 'fsn1', 'dedicated', 'running', 1)",
     "UPDATE byoc.credentials SET status = 'ready'",
+    "UPDATE byoc.credentials SET recipient_key = NULL",
     "UPDATE byoc.clusters SET status = 'failed', code = 'mine'",
     "UPDATE byoc.clusters SET sealed_authorities = 'byoc1.mine'",
     "UPDATE byoc.phases SET status = 'done'",
     "DELETE FROM byoc.resources",
-    "SELECT byoc.take_outbox(1)",
+    "UPDATE byoc.clusters SET protected = false",
+    "UPDATE byoc.credentials SET most_clusters = 9",
+    "UPDATE byoc.settings SET clusters_per_credential = 9",
+    "SELECT count(*) FROM byoc.requests",
+    "DELETE FROM byoc.requests",
+    "INSERT INTO byoc.requests (type, credential_id)"
+    f" VALUES ('mine', {NOBODY})",
+    "INSERT INTO byoc.clusters (name, credential_id, location, type,"
+    f" gateway_type) VALUES ('mine', {NOBODY}, 'fsn1', 'dedicated', 'cx22')",
+    f"SELECT byoc.ask('cluster.teardown', {NOBODY})",
+    f"SELECT byoc.set_limits({NOBODY}, 9, 9)",
+    f"SELECT byoc.protect_cluster({NOBODY}, false)",
+    "SELECT byoc.take_outbox(0, 1)",
+    "SELECT byoc.tend_history()",
+    "SELECT byoc.requeue_lost('1 hour', true)",
+    "SELECT last_value FROM byoc.outbox_id_seq",
     f"SELECT byoc.lease_credentials('[]', {NOBODY}, 1000)",
-    f"SELECT byoc.emit_cluster({NOBODY}, 'running')",
-    f"SELECT byoc.refuse_credential({NOBODY}, 'byoc1.mine', 'mine', 'mine')",
+    f"SELECT byoc.emit_clusters(ARRAY[{NOBODY}]::uuid[])",
+    f"SELECT byoc.refuse_token({NOBODY}, '{{}}')",
 )
 NO_WORKER_MAY = (
     "INSERT INTO byoc.credentials (name, sealed_token)"
@@ -78,16 +96,46 @@ NO_WORKER_MAY = (
     "INSERT INTO byoc.clusters (name, credential_id, location, type)"
     f" VALUES ('mine', {NOBODY}, 'fsn1', 'dedicated')",
     "UPDATE byoc.credentials SET deleted_at = now()",
+    "UPDATE byoc.credentials SET recipient_key = NULL",
     "UPDATE byoc.clusters SET workers = 100",
+    "UPDATE byoc.clusters SET protected = false",
+    f"SELECT byoc.set_limits({NOBODY}, 9, 9)",
+    f"SELECT byoc.protect_cluster({NOBODY}, false)",
+    "DELETE FROM byoc.requests",
+    "UPDATE byoc.requests SET asked_by = 'mine'",
     "UPDATE byoc.clusters SET ssh_sources = '{0.0.0.0/0}'",
     f"UPDATE byoc.resources SET cluster_id = {NOBODY}",
     "UPDATE byoc.outbox SET body = '{}'",
+    "UPDATE byoc.settings SET keep_events = 1",
+    "DROP TABLE byoc.events_default",
+    "TRUNCATE byoc.events_default",
+    "DELETE FROM byoc.answered_jobs",
     "SELECT sealed_ssh_private_key FROM byoc.clusters",
     "SELECT * FROM byoc.clusters",
     "SELECT * FROM byoc.events",
     f"SELECT byoc.rotate_credential({NOBODY}, 'byoc1.mine')",
     f"SELECT byoc.delete_credential({NOBODY})",
     f"SELECT byoc.retry_cluster({NOBODY})",
+)
+WORKERS_MAY = (
+    f"SELECT byoc.lease_phases('[]', {NOBODY}, 1000, 1, '{{}}')",
+    f"SELECT byoc.lease_credentials('[]', {NOBODY}, 1000)",
+    "SELECT byoc.renew_leases('[]', 1000)",
+    "SELECT byoc.start_runs('[]')",
+    "SELECT byoc.commit_phases('[]')",
+    "SELECT byoc.commit_credentials('[]')",
+    "SELECT byoc.emit_kubeconfigs('[]')",
+    f"SELECT byoc.clear_deleted(ARRAY[{NOBODY}]::uuid[])",
+    f"SELECT byoc.refresh_outdated(ARRAY[{NOBODY}]::uuid[])",
+    f"SELECT byoc.note_start({NOBODY}, {NOBODY}, 'teardown', NULL, 1)",
+    f"SELECT byoc.refuse_protected({NOBODY}, NULL)",
+    "SELECT byoc.newest_outbox_row()",
+    "SELECT byoc.outbox_floor(0)",
+    "SELECT byoc.take_outbox(0, 0)",
+    "SELECT byoc.requeue_lost('1 hour', true)",
+    "SELECT byoc.tend_history()",
+    "INSERT INTO byoc.answered_jobs (cluster_id, job_id)"
+    f" SELECT {NOBODY}, {NOBODY} WHERE false ON CONFLICT DO NOTHING",
 )
 
 
@@ -181,6 +229,11 @@ class RolesInTheDatabase(SystemCase):
             "byoc-worker")
         self.assertEqual(users, [(self.world.services.roles.login("worker"),)])
 
+    def test_a_worker_may_all_that_a_tick_calls(self):
+        for statement in WORKERS_MAY:
+            with self.subTest(statement):
+                self.world.db(statement, role="worker")
+
     # What is refused
 
     def test_a_dashboard_cannot_read_what_is_sealed(self):
@@ -199,15 +252,109 @@ class RolesInTheDatabase(SystemCase):
 
     def test_a_refusal_does_not_tell_what_is_sealed(self):
         credential = self.world.credential()
+        (sealed,), = self.world.db("SELECT sealed_token FROM byoc.credentials"
+                                   " WHERE id = %s", credential)
         for token in ("nonsense", "", None):
             with self.subTest(token=token), \
                     self.assertRaises(psycopg2.Error) as refused:
                 self.dashboard("SELECT byoc.rotate_credential(%s, %s)",
                                credential, token)
-            self.assertNotIn("byoc1.", str(refused.exception))
+            self.assertNotIn(sealed, str(refused.exception))
+            self.assertNotIn("nonsense", str(refused.exception))
         self.assertEqual(self.dashboard(
             "SELECT status FROM byoc.credentials WHERE id = %s",
             credential), [("ready",)])
+
+    def test_a_dashboard_protects_and_does_not_unprotect(self):
+        cluster = str(uuid.uuid4())
+        self.dashboard(
+            "INSERT INTO byoc.clusters (id, name, credential_id, location,"
+            " type, protected) VALUES (%s, 'safe', %s, 'fsn1', 'dedicated',"
+            " true); SELECT byoc.enqueue('cluster.provision', %s)",
+            cluster, self.world.credential(), cluster)
+        self.wait("clusters", cluster, "running")
+        with self.assertRaises(psycopg2.Error) as refused:
+            self.dashboard("SELECT byoc.enqueue('cluster.teardown', %s)",
+                           cluster)
+        self.assertEqual(refused.exception.pgcode, "BY003")
+        self.world.publish_job("cluster.teardown", cluster)
+        wait_for(lambda: "refused" in self.world.events.names(cluster),
+                 "the refusal")
+        self.assertIn("protected from deletion", self.world.byoc(
+            "cluster", "delete", cluster, check=False).stderr)
+        self.assertRegex(self.world.byoc("cluster", "show", cluster).stdout, r"Protected: +true")
+        self.world.byoc("cluster", "unprotect", cluster)
+        self.world.delete_cluster(cluster)
+        self.assertGone(cluster)
+        login = self.world.services.roles.login("dashboard")
+        self.assertEqual(self.world.db(
+            "SELECT type, asked_by = %s, run FROM byoc.requests"
+            " WHERE cluster_id = %s ORDER BY asked_at", login, cluster), [
+                ("cluster.create", True, None),
+                ("cluster.provision", True, 1),
+                ("cluster.unprotect", False, None),
+                ("cluster.teardown", False, 2)])
+
+    def test_a_dashboard_gets_no_further_than_the_limits(self):
+        credential = self.world.add_credential(name="limited")
+        self.world.byoc("credential", "limits", credential, "--clusters", "2",
+                        "--jobs", "2")
+        insert = ("INSERT INTO byoc.clusters (name, credential_id, location,"
+                  " type) SELECT 'many', %s, 'fsn1', 'dedicated'"
+                  " FROM generate_series(1, %s) RETURNING id")
+        for times, code in ((3, "BY001"), (2, None), (1, "BY001")):
+            with self.subTest(times=times):
+                try:
+                    self.dashboard(insert, credential, times)
+                    self.assertIsNone(code)
+                except psycopg2.Error as refused:
+                    self.assertEqual(refused.pgcode, code)
+        with self.assertRaises(psycopg2.Error) as refused:
+            self.dashboard("SELECT byoc.enqueue('credential.validate', %s)"
+                           " FROM generate_series(1, 5)", credential)
+        self.assertEqual(refused.exception.pgcode, "BY002")
+        self.assertEqual(self.world.byoc_json(
+            "credential", "limits", credential, "--jobs", "default"), {
+                "id": credential,
+                "name": "limited", "clusters": 2, "most_clusters": 2,
+                "jobs": 0, "most_jobs": 200})
+
+    def test_a_hostile_row_harms_nobody_else(self):
+        """What would not fit a worker's fields does not get into a table."""
+        credential = self.world.credential()
+        for column, value in (("server_type", "ä" * 31), ("name", "ä" * 20),
+                              ("location", "x" * 100), ("type", "x" * 100)):
+            row = {"name": "evil", "credential_id": credential,
+                   "location": "fsn1", "type": "dedicated", column: value}
+            with self.subTest(column=column), \
+                    self.assertRaises(errors.CheckViolation):
+                self.dashboard(
+                    f"INSERT INTO byoc.clusters ({', '.join(row)})"
+                    " VALUES (" + ", ".join(["%s"] * len(row)) + ")",
+                    *row.values())
+
+    def test_a_row_that_cannot_be_read_fails_alone(self):
+        """Should a hostile one get in after all: who is with it in a batch
+        does not feel it."""
+        self.world.db("ALTER TABLE byoc.clusters DROP CONSTRAINT"
+                      " clusters_server_type_check")
+        rows = self.dashboard(
+            "INSERT INTO byoc.clusters (name, credential_id, location, type,"
+            " server_type) SELECT 'c', %s, 'fsn1', 'dedicated', t"
+            " FROM unnest(ARRAY[NULL, repeat('ä', 31), NULL]) t RETURNING id",
+            self.world.credential())
+        clusters = [cluster for cluster, in rows]
+        self.dashboard("SELECT byoc.enqueue('cluster.provision', id)"
+                       " FROM unnest(%s::uuid[]) id", clusters)
+        self.wait("clusters", clusters.pop(1), "failed")
+        for cluster in clusters:
+            self.wait("clusters", cluster, "running")
+        self.world.db(
+            "DELETE FROM byoc.clusters WHERE status = 'failed'; ALTER TABLE"
+            " byoc.clusters ADD CONSTRAINT clusters_server_type_check"
+            " CHECK (server_type ~ '^[a-z0-9-]{1,31}$')")
+        for cluster in clusters:
+            self.world.delete_cluster(cluster)
 
     def test_what_neither_may(self):
         self.assertRefused("dashboard", *NEITHER_MAY)
@@ -230,10 +377,23 @@ class RolesInTheDatabase(SystemCase):
         rows = self.world.db(
             "SELECT proname, proconfig FROM pg_proc WHERE"
             " pronamespace = 'byoc'::regnamespace AND prosecdef")
-        self.assertEqual({name for name, _ in rows}, FOR_DASHBOARDS)
+        self.assertEqual({name for name, _ in rows},
+                         FOR_DASHBOARDS | FOR_WORKERS | TRIGGERS)
         for name, settings in rows:
-            self.assertEqual(settings, ["search_path=pg_catalog, pg_temp"],
+            self.assertEqual(settings[0], "search_path=pg_catalog, pg_temp",
                              name)
+
+    def test_a_forgotten_transaction_ends(self):
+        for role in OWN_ROLES:
+            self.assertEqual(self.world.db(
+                "SHOW idle_in_transaction_session_timeout", role=role),
+                [("30s",)])
+
+    def test_a_worker_tends_the_history_without_owning_it(self):
+        self.world.db("SELECT byoc.tend_history()", role="worker")
+        months = self.world.db("SELECT count(*) FROM pg_inherits WHERE"
+                               " inhparent = 'byoc.events'::regclass")
+        self.assertEqual(months, [(4,)])  # three, and what fits none
 
     def test_nobody_else_may_anything(self):
         login = self.world.services.roles.login("stranger")

@@ -16,27 +16,46 @@ import uuid
 import yaml
 
 import sealing
+from bootstrap_helpers import Keys
+from certificates import Authority
+from echo import Echo, as_kubernetes_does
 from haystack import SHORTEST, Haystack, Tap
+from https_front import Front
 from sim import wait_for
 from system_case import SystemCase
-from world import Worker, program
+from worker import PATIENCE, Worker
+from world import program
 
 # Letters and digits that are nowhere else, as Hetzner's are.
-SECRET_TOKEN = hashlib.sha512(os.urandom(16)).hexdigest()[:64]
+SECRET_TOKEN, NEWER_TOKEN = (
+    hashlib.sha512(os.urandom(16)).hexdigest()[:64] for _ in range(2))
+CLUSTER_ADDRESS = "127.77.0.2"  # on loopback, and on no one else's port 6443
 # Not secret: it is put wherever the search must be able to see.
 DECOY = "decoy" + uuid.uuid4().hex
 NOBODY = 65534
 
 
 class Secrets(SystemCase):
+    """Over TLS, to Hetzner as to the cluster."""
+
     workers = 2
-    environment = {"DECOY": DECOY}
 
     @classmethod
     def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="byoc-secrets-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        authority = Authority(cls.folder)
+        front = Front(authority.sign("hetzner"))
+        cls.addClassCleanup(front.stop)
+        cls.environment = {
+            "DECOY": DECOY,
+            "BYOC_HCLOUD_ENDPOINT": front.url + "/v1",
+            "BYOC_HCLOUD_CA_FILE": str(authority.file)}
         super().setUpClass()
+        front.target = cls.sim.base
         try:
             cls.sim.add_token(SECRET_TOKEN)
+            cls.sim.add_token(NEWER_TOKEN)
             cls.haystack = Haystack()
             cls.tap = Tap(cls.world.services.amqp_url, cls.haystack, (
                 ("byoc.jobs", "byoc.jobs"), ("byoc.events", "#")))
@@ -60,6 +79,7 @@ class Secrets(SystemCase):
             cls.world.wait_status(cluster, "running")
             cls.take_secrets(cluster)
             cls.look_at_commands(cluster, credential)
+            cls.rotate(cluster, credential)
             cls.look_at_workers()
             cls.drop_decoys()
             cls.run_command("cluster", "delete", cluster)
@@ -102,6 +122,36 @@ class Secrets(SystemCase):
         return said.split()[0]
 
     @classmethod
+    def rotate(cls, cluster, credential):
+        """The cluster is told the new token, and tells all that it hears."""
+        authorities = sealing.unseal(
+            f"{cls.world.folder}/keys", f"cluster:{cluster}:authorities",
+            cls.world.db("SELECT sealed_authorities FROM byoc.clusters"
+                         " WHERE id = %s", cluster)[0][0])
+        keys = Keys.of(authorities.decode())
+        cls.addClassCleanup(keys.remove)
+        cls.api = Echo((CLUSTER_ADDRESS, 6443),
+                       keys.make_server_certificate(CLUSTER_ADDRESS),
+                       as_kubernetes_does, f"{keys.unpack()}/client-ca.crt")
+        cls.world.db("UPDATE byoc.resources SET public_address = %s"
+                     " WHERE cluster_id = %s AND kind = 'load_balancer'",
+                     CLUSTER_ADDRESS, cluster)
+        try:
+            cls.api.status = 403  # refused at first, in many words
+            cls.run_command("credential", "rotate", credential,
+                            text=NEWER_TOKEN)
+            cls.world.wait_credential(credential, "ready")
+            wait_for(lambda: cls.api.seen, "a refusal")
+            cls.api.status = 200
+            wait_for(lambda: any(
+                event["type"].endswith("phase.done")
+                and event["data"]["phase"] == "hcloud_secret"
+                for event in cls.world.events.of(cluster)), "the new token",
+                PATIENCE)
+        finally:
+            cls.api.stop()
+
+    @classmethod
     def take_secrets(cls, cluster):
         """What the run's secrets are: {what: bytes}."""
         folder = f"{cls.world.folder}/keys"
@@ -112,15 +162,16 @@ class Secrets(SystemCase):
             sealing.unseal(folder, f"cluster:{cluster}:{what}", text)
             for what, text in zip(
                 ("ssh_private_key", "authorities", "join_token"), row))
-        keyring = pathlib.Path(folder).glob("*.key")
+        (key,) = pathlib.Path(folder).glob("*.key")
         cls.join_token = join_token
         cls.secrets = {
             "token": SECRET_TOKEN.encode(),
+            "newer token": NEWER_TOKEN.encode(),
             "SSH key": ssh_key,
             "join token": join_token,
             "agent token": hashlib.sha256(
                 b"agent-token:" + join_token).hexdigest().encode(),
-            "sealing key": next(keyring).read_text().split()[-1].encode(),
+            "sealing keys": key.read_text().split()[-1].encode(),
             **{name: pem.encode()
                for name, pem in json.loads(authorities).items()
                if name.endswith(".key")}}
@@ -173,7 +224,13 @@ class Secrets(SystemCase):
 
     @classmethod
     def look_at_the_rest(cls):
+        # Rows of the outbox are gone too soon to be seen for certain.
+        cls.world.db(
+            "INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,"
+            " body, due_at) VALUES ('', '', gen_random_uuid(), %s, '{}',"
+            " 'infinity')", DECOY)
         cls.haystack.add_database(cls.world.services.database_url)
+        cls.world.db("DELETE FROM byoc.outbox WHERE type = %s", DECOY)
         for worker in cls.world.workers:
             cls.haystack.add("worker logs", worker.log())
         for folder, name in ((cls.world.services.postgres_dir, "PostgreSQL"),
@@ -190,7 +247,9 @@ class Secrets(SystemCase):
 
     def test_the_secrets_are_those_of_the_run(self):
         """As the nodes and the operator got them."""
-        self.assertEqual(len(self.secrets), 12)
+        self.assertEqual(len(self.secrets), 13)
+        self.assertTrue(any(NEWER_TOKEN in body
+                            for *_, body in self.api.seen))
         self.assertEqual(self.printed_ssh_key.encode(),
                          self.secrets["SSH key"])
         self.assertIn(self.join_token.decode(), self.user_data)
@@ -248,18 +307,24 @@ class Secrets(SystemCase):
                 f"/proc/{worker.process.pid}/limits").read_text()
             self.assertRegex(limits, r"Max core file size +0 +0 +bytes")
 
-    def test_a_key_file_that_others_can_read_is_refused(self):
-        folder = tempfile.mkdtemp(prefix="byoc-exposed-")
+    def test_keys_that_others_can_get_at_are_refused(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="byoc-exposed-"))
         self.addCleanup(shutil.rmtree, folder)
         self.world.byoc("keygen", folder)
-        path = next(pathlib.Path(folder).glob("*.key"))
-        path.chmod(0o640)
-        ended = subprocess.run(
-            [program("byoc-worker")], capture_output=True, text=True,
-            env={**self.world.worker_environment, "BYOC_KEY_DIR": folder},
-            timeout=30)
-        self.assertEqual(ended.returncode, 78)
-        self.assertIn(f"chmod 600 {path}", ended.stderr)
+        for path, mode, cure in (
+                (next(folder.glob("*.key")), 0o640, "chmod 600"),
+                (next(folder.glob("*.pub")), 0o666, "chmod go-w"),
+                (folder, 0o777, "chmod go-w")):
+            with self.subTest(path=path):
+                kept = path.stat().st_mode
+                path.chmod(mode)
+                ended = subprocess.run(
+                    [program("byoc-worker")], capture_output=True, text=True,
+                    env={**self.world.worker_environment,
+                         "BYOC_KEY_DIR": str(folder)}, timeout=30)
+                path.chmod(kept)
+                self.assertEqual(ended.returncode, 78)
+                self.assertIn(f"`{cure} {path}`", ended.stderr)
 
 
 class SameUser(SystemCase):
@@ -304,6 +369,7 @@ class SameUser(SystemCase):
                 self.world.services.database_url_of("worker"),
             "BYOC_DATABASE_URL_FILE": "",
             "BYOC_KEY_DIR": str(self.folder / "keys"),
+            "BYOC_MAX_IN_FLIGHT": "64",
             # It looks for leaks from outside, which nobody is allowed to.
             "ASAN_OPTIONS": "detect_leaks=0"},
             self.folder, [*self.user, program("byoc-worker")])
@@ -313,6 +379,21 @@ class SameUser(SystemCase):
         for file in ("environ", "maps", "mem", "auxv"):
             with self.subTest(file=file):
                 self.assertFalse(self.may_read(worker.process.pid, file))
+
+
+    def test_a_worker_that_may_not_lock_its_memory_does_not_start(self):
+        ended = subprocess.run(
+            ["prlimit", "--memlock=65536", *self.user, program("byoc-worker")],
+            capture_output=True, text=True, timeout=30, env={
+                **self.world.worker_environment,
+                "BYOC_DATABASE_URL":
+                    self.world.services.database_url_of("worker"),
+                "BYOC_DATABASE_URL_FILE": "",
+                "BYOC_KEY_DIR": str(self.folder / "keys"),
+                "ASAN_OPTIONS": "detect_leaks=0"})
+        self.assertEqual(ended.returncode, 78)
+        self.assertIn("`ulimit -l", ended.stderr)
+        self.assertIn("LimitMEMLOCK", ended.stderr)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ import psycopg2
 
 from certificates import Authority
 from https_front import Front
+from services import LOCAL, Services, read_settings
 from sim import TOKEN, wait_for
 from system_case import SystemCase
-from world import LOCAL, Services, Worker, program, read_settings
+from worker import Worker
+from world import program
 
 ELSEWHERE = "DNS:elsewhere.example"
 EX_CONFIG = 78
@@ -120,6 +122,27 @@ class Hetzner(SystemCase):
                 self.assertIn("BYOC_HCLOUD_ENDPOINT: want an https:// URL",
                               said)
                 self.assertIn("because it would show the token", said)
+
+    def test_a_network_in_the_clear_is_refused_at_the_start(self):
+        far = {"BYOC_DATABASE_URL": "postgresql://a:sesame@192.0.2.1/byoc",
+               "BYOC_DATABASE_URL_FILE": "",
+               "BYOC_AMQP_URL": "amqp://a:sesame@192.0.2.1/byoc"}
+        status, said = self.start_with(**far)
+        self.assertEqual(status, EX_CONFIG)
+        self.assertIn("BYOC_DATABASE_URL: off this machine want "
+                      "sslmode=verify-full", said)
+        self.assertIn("BYOC_AMQP_URL: off this machine want amqps://", said)
+        self.assertNotIn("sesame", said)
+        worker = Worker("clear", {
+            **self.world.worker_environment, **far,
+            "BYOC_INSECURE_TRANSPORT": "yes"}, self.folder,
+            [program("byoc-worker")])
+        self.addCleanup(worker.stop)
+        # By then it minds a signal that tells it to end.
+        wait_for(lambda: worker.events("worker.started"), "its start")
+        self.assertEqual(len(worker.events("transport.insecure")), 2)
+        for line in worker.events("transport.insecure"):
+            self.assertEqual(line["level"], "warn")
 
     def test_a_missing_file_of_authorities_is_named_at_the_start(self):
         status, said = self.start_with(BYOC_HCLOUD_CA_FILE="/no/such/ca.pem")
@@ -237,7 +260,7 @@ class PostgreSQL(unittest.TestCase):
                 " WHERE a.application_name = 'byoc-worker'")
             found = cursor.fetchall()
         connection.close()
-        self.assertEqual(found, [(True, "TLSv1.3")])
+        self.assertEqual(found, [(True, "TLSv1.3")] * 2)
 
     def test_an_expired_certificate(self):
         self.check_worker_waits(self.authority.sign("expired", days=-1),

@@ -5,249 +5,43 @@ vhost, hcloud-sim, keys, workers, the operator's command, and all events.
         cluster = world.create_cluster("shop", type="dedicated_ha")
         world.wait_status(cluster, "running")
 
-PostgreSQL and RabbitMQ are those of the ctest run when $BYOC_BUILD_DIR has a
-services.env, else private ones that end with the test. Workers, dashboards and
-consumers of events have the rights that deploy/ gives them and no others; the
-operator's command has the owner's.
+Workers, dashboards and consumers of events have the rights that deploy/ gives
+them and no others; the operator's command has the owner's.
 """
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
-import urllib.parse
 import uuid
 
 import pika
 import psycopg2
-import requests
 
-from roles import Roles
+from events import Events
+from services import Services
 from sim import TOKEN, Sim, binary, wait_for
+from worker import PATIENCE, Worker
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-LOCAL = ROOT / "deploy" / "local"
-PATIENCE = 60
+CAP_IPC_LOCK = 14
+
+
+def fitting():
+    """Settings for who may not lock as much memory as they like: as few jobs
+    at once as a user's usual limit is enough for."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    rights = int(re.search(r"CapEff:\s*(\w+)", status).group(1), 16)
+    return {} if rights >> CAP_IPC_LOCK & 1 else {"BYOC_MAX_IN_FLIGHT": "64"}
 
 
 def program(name):
     """Path of a program of the same build as hcloud-sim."""
     return str(pathlib.Path(binary()).with_name(name))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def read_settings(path):
-    """NAME=value lines as a dictionary."""
-    lines = pathlib.Path(path).read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines)
-
-
-class Services:
-    """Where PostgreSQL and RabbitMQ are; own ones may be stopped and killed."""
-
-    def __init__(self, own=False):
-        shared = pathlib.Path(os.environ.get("BYOC_BUILD_DIR", "/nowhere"),
-                              "services.env")
-        self.folder = None
-        if shared.exists() and not own:
-            settings = {name.removeprefix("BYOC_TEST_"): value
-                        for name, value in read_settings(shared).items()}
-        else:
-            self.folder = tempfile.mkdtemp(prefix="byoc-services-")
-            self.run("services.sh", "start", self.folder, str(os.getpid()))
-            settings = read_settings(f"{self.folder}/env")
-        self.postgres_dir = settings["POSTGRES_DIR"]
-        self.rabbitmq_dir = settings["RABBITMQ_DIR"]
-        self.server_url = settings["DATABASE_URL"]
-        self.broker_url = settings["AMQP_URL"]
-        self.name = f"test_{uuid.uuid4().hex[:12]}"
-        self.roles = Roles(self.name)
-        self.database_url = self.make_database()
-        self.amqp_url = self.make_vhost()
-
-    @staticmethod
-    def run(script, *arguments):
-        subprocess.run([str(LOCAL / script), *arguments], check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-    def make_database(self):
-        connection = psycopg2.connect(self.server_url)
-        connection.autocommit = True
-        owner = self.roles.login("owner")
-        cursor = connection.cursor()
-        cursor.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD %s",
-                       (self.roles.password,))
-        cursor.execute(f"GRANT pg_read_all_stats TO {owner}")
-        cursor.execute(f"CREATE DATABASE {self.name} OWNER {owner}")
-        connection.close()
-        parts = urllib.parse.urlsplit(self.server_url)
-        return self.roles.url(
-            parts._replace(path=f"/{self.name}").geturl(), "owner")
-
-    def make_vhost(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump(self.roles.definitions(), file)
-            file.flush()
-            self.rabbitmq("ctl", "import_definitions", file.name)
-        parts = urllib.parse.urlsplit(self.broker_url)
-        return parts._replace(path=f"/{self.name}").geturl()
-
-    def database_url_of(self, role=None):
-        """Without a role: the owner's."""
-        return (self.roles.url(self.database_url, role) if role
-                else self.database_url)
-
-    def amqp_url_of(self, role=None):
-        """Without a role: the administrator's."""
-        return self.roles.url(self.amqp_url, role) if role else self.amqp_url
-
-    def postgres(self, verb):
-        self.run("postgres.sh", verb, self.postgres_dir)
-
-    def rabbitmq(self, verb, *arguments):
-        self.run("rabbitmq.sh", verb, self.rabbitmq_dir, *arguments)
-
-    def stop(self):
-        if self.folder:
-            self.run("services.sh", "remove", self.folder)
-
-
-class Worker:
-    """One byoc-worker, and what it logs."""
-
-    def __init__(self, number, environment, folder, command):
-        self.port = free_port()
-        self.log_path = pathlib.Path(folder, f"worker-{number}.log")
-        self.killed = False
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**environment,
-                     "BYOC_HTTP_LISTEN": f"127.0.0.1:{self.port}"})
-
-    def get(self, path):
-        """The answer's (status, text), or (0, "") when there is none."""
-        try:
-            answer = requests.get(
-                f"http://127.0.0.1:{self.port}{path}", timeout=10)
-        except requests.ConnectionError:
-            return 0, ""
-        return answer.status_code, answer.text
-
-    def wait_ready(self):
-        def ready():
-            if self.process.poll() is not None:
-                raise AssertionError(f"a worker ended:\n{self.log()}")
-            return self.get("/readyz")[0] == 200
-        wait_for(ready, "a worker to be ready", PATIENCE)
-
-    def log(self):
-        return self.log_path.read_text(errors="replace")
-
-    def events(self, name):
-        """The log lines with that event word, as dictionaries."""
-        lines = [json.loads(line) for line in self.log().splitlines()
-                 if line.startswith("{")]
-        return [line for line in lines if line["event"] == name]
-
-    def send(self, number):
-        self.process.send_signal(number)
-
-    def kill(self):
-        self.killed = True
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        """Ends it and makes sure that it ended well."""
-        if self.process.poll() is None:
-            self.send(signal.SIGCONT)
-            self.send(signal.SIGTERM)
-        try:
-            status = self.process.wait(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"a worker did not stop:\n{self.tail()}")
-        log = self.log()
-        if status != 0 and not self.killed:
-            raise AssertionError(f"a worker ended {status}:\n{log[-8000:]}")
-        if TOKEN in log:
-            raise AssertionError(f"the token is in {self.log_path}")
-        if "permission denied" in log or "ACCESS_REFUSED" in log:
-            raise AssertionError(f"a right is missing:\n{log[-8000:]}")
-
-    def tail(self):
-        return "\n".join(self.log().splitlines()[-25:])
-
-
-class Events:
-    """Collects every message of byoc.events from a queue of its own."""
-
-    def __init__(self, amqp_url):
-        self.amqp_url = amqp_url
-        self.all = []
-        self.stopping = False
-        self.attach(declare=True).close()
-        self.thread = threading.Thread(target=self.collect, daemon=True)
-        self.thread.start()
-
-    def attach(self, declare=False):
-        connection = pika.BlockingConnection(
-            pika.URLParameters(self.amqp_url))
-        channel = connection.channel()
-        if declare:
-            channel.queue_declare("consumer.test", durable=True)
-            channel.queue_bind("consumer.test", "byoc.events", "#")
-        else:
-            channel.basic_consume("consumer.test", self.take)
-        return connection
-
-    def take(self, channel, method, properties, body):
-        event = json.loads(body)
-        self.all.append((method.routing_key, event, properties))
-        channel.basic_ack(method.delivery_tag)
-
-    def collect(self):
-        while not self.stopping:
-            try:
-                connection = self.attach()
-                while not self.stopping:
-                    connection.process_data_events(0.1)
-                connection.close()
-            except (pika.exceptions.AMQPError, OSError):
-                pass  # the broker is being restarted
-
-    def of(self, subject):
-        """Its events in their order, each once."""
-        once = {event["id"]: event for _, event, _ in list(self.all)
-                if event["subject"] == subject}
-        return sorted(once.values(), key=lambda event: int(event["sequence"]))
-
-    def names(self, subject):
-        """ "running", "phase.done", … in their order. """
-        prefixes = ("cloud.mengi.byoc.cluster.", "cloud.mengi.byoc.credential.")
-        names = [event["type"] for event in self.of(subject)]
-        for prefix in prefixes:
-            names = [name.removeprefix(prefix) for name in names]
-        return names
-
-    def statuses(self, subject):
-        return [name for name in self.names(subject)
-                if not name.startswith("phase.")]
-
-    def stop(self):
-        self.stopping = True
-        self.thread.join()
 
 
 class World:
@@ -258,9 +52,10 @@ class World:
         self.worker_command = worker_command or [program("byoc-worker")]
         self.own_services = own_services
         self.sim = Sim(time_scale=time_scale, record=record,
-                       options=sim_options)
+                       options=("--clusters", *sim_options))
         self.extra_environment = environment or {}
         self.workers = []
+        self.connections = {}  # to the database, by thread and role
         self.running = []  # what to stop, the last first
 
     # Starting and stopping
@@ -304,10 +99,12 @@ class World:
                 "BYOC_HCLOUD_ENDPOINT": self.sim.url,
                 "BYOC_LOG_LEVEL": "debug",
                 "BYOC_LOG_FORMAT": "json",
+                **fitting(),
                 **self.extra_environment}
 
     def stop(self):
         """Stops everything; complains about what did not end well."""
+        self.close_connections()
         problems = []
         while self.running:
             try:
@@ -403,14 +200,26 @@ class World:
     # The database
 
     def db(self, sql, *parameters, role=None):
-        """Runs a statement in a transaction of its own; rows, if any."""
-        connection = psycopg2.connect(self.services.database_url_of(role))
+        """Runs a statement in a transaction of its own; rows, if any. Who
+        polls keeps the connection, as long as it lasts."""
+        key = (threading.get_ident(), role)
+        connection = self.connections.get(key)
+        if not connection or connection.closed:
+            connection = psycopg2.connect(self.services.database_url_of(role))
+            self.connections[key] = connection
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(sql, parameters)
                 return cursor.fetchall() if cursor.description else []
-        finally:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            if not connection.closed:
+                raise
+        return self.db(sql, *parameters, role=role)
+
+    def close_connections(self):
+        for connection in self.connections.values():
             connection.close()
+        self.connections.clear()
 
     def status(self, cluster):
         """(status, code, reason)"""
@@ -420,6 +229,8 @@ class World:
     def wait_status(self, cluster, *statuses, timeout=PATIENCE):
         """Waits; a cluster that fails instead is not waited for any longer."""
         def reached():
+            if "deleted" in statuses:
+                self.let_a_minute_pass(cluster)
             status = self.status(cluster)
             if status[0] == "failed" and "failed" not in statuses:
                 raise AssertionError(f"cluster {cluster}: {status}")
@@ -430,6 +241,17 @@ class World:
             raise AssertionError(
                 f"cluster {cluster} is {self.status(cluster)}, wanted "
                 f"{statuses}\n{self.phases(cluster)}\n{self.logs()}") from None
+
+    def let_a_minute_pass(self, cluster):
+        """For a teardown that waits for what an earlier run may still make."""
+        self.db(
+            "UPDATE byoc.phases p"
+            " SET unanswered_at = unanswered_at - interval '1 minute',"
+            "     lease_until = lease_until - interval '1 minute'"
+            " FROM byoc.clusters c"
+            " WHERE c.id = %s AND p.cluster_id = c.id AND p.run < c.run"
+            " AND greatest(p.unanswered_at, p.lease_until)"
+            "     BETWEEN now() - interval '1 minute' AND now()", cluster)
 
     def phases(self, cluster):
         rows = self.db(

@@ -153,6 +153,7 @@ void call_arrive(struct call *call)
 	call->fault = json_object_get(
 		fault_on_call(world, call->method, call->path, token));
 	call->delay_ms = world->latency_ms;
+	call->delay_ms += json_number(call->fault, "hold_ms");
 	if (!strikes_after(call))
 		call->delay_ms += json_number(call->fault, "latency_ms");
 }
@@ -174,6 +175,8 @@ void call_perform(struct call *call)
 		call->delay_ms = json_number(call->fault, "latency_ms");
 		answer_fault(call);
 	}
+	if (json_at(call->fault, "hold_ms"))
+		call->drop = true;
 }
 
 void call_clear(struct call *call)

@@ -2,6 +2,7 @@
  * The test's own door, under /_sim: look at the whole state, count calls, and
  * ask for trouble. No token is needed here.
  */
+#include "../kube/kube.h"
 #include "fault.h"
 #include "router.h"
 
@@ -93,16 +94,17 @@ static bool take_wish(struct fields *in, const char *const words[])
 static bool add_call_fault(struct call *call)
 {
 	static const char *const words[] = {"method", "path", "token",
-		"project", "nth", "times", "when", "latency_ms", "drop",
-		"status", "code", "message", "body_text", NULL};
+		"project", "nth", "times", "when", "latency_ms", "hold_ms",
+		"drop", "status", "code", "message", "body_text", NULL};
 	struct fields in = fields_of(call);
 
 	if (call->refused)
 		return false;
-	if (!json_at(in.at, "latency_ms") && !json_at(in.at, "drop") &&
-		!json_at(in.at, "status") && !json_at(in.at, "code"))
-		return refuse_at(
-			&in, "status", "or code, drop or latency_ms is needed");
+	if (!json_at(in.at, "latency_ms") && !json_at(in.at, "hold_ms") &&
+		!json_at(in.at, "drop") && !json_at(in.at, "status") &&
+		!json_at(in.at, "code"))
+		return refuse_at(&in, "status",
+			"or code, drop, latency_ms or hold_ms is needed");
 	return take_wish(&in, words);
 }
 
@@ -123,6 +125,27 @@ static bool show_faults(struct call *call)
 static bool clear_faults(struct call *call)
 {
 	faults_clear(call->world);
+	if (call->world->kube)
+		kube_forgive(call->world->kube);
+	return answer_nothing(call);
+}
+
+static bool show_clusters(struct call *call)
+{
+	if (!call->world->kube)
+		return refuse(call, "not_found", "started without --clusters");
+	return answer(call, 200, "clusters", kube_view(call->world->kube));
+}
+
+static bool disturb_clusters(struct call *call)
+{
+	struct fields in = fields_of(call);
+
+	if (!call->world->kube)
+		return refuse(call, "not_found", "started without --clusters");
+	if (!kube_decree(call->world->kube, in.at))
+		return refuse_at(&in, "fate",
+			"or api is needed, with a word that is known");
 	return answer_nothing(call);
 }
 
@@ -258,6 +281,8 @@ const struct route sim_routes[] = {
 	{"GET", "/_sim/faults", 0, show_faults},
 	{"POST", "/_sim/faults", 0, add_call_fault},
 	{"DELETE", "/_sim/faults", 0, clear_faults},
+	{"GET", "/_sim/clusters", 0, show_clusters},
+	{"POST", "/_sim/clusters", 0, disturb_clusters},
 	{"POST", "/_sim/action_error", 0, add_action_fault},
 	{"POST", "/_sim/sold_out", 0, sell_out},
 	{"POST", "/_sim/quota", 0, set_quota},

@@ -13,5 +13,6 @@ bool delete_resource(struct call *call);
 bool change_protection(struct call *call);
 /* For what the API no longer offers. */
 bool gone(struct call *call);
+bool get_pricing(struct call *call); /* pricing.c */
 
 #endif

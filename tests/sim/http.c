@@ -31,27 +31,24 @@ struct http {
 /* Several thousand clients at once are welcome. */
 #define MOST_CONNECTIONS 8192u
 
-static void park(struct exchange *exchange, int64_t delay_ms)
+/* Puts it among those that wait, for as long as its call wants to. */
+static void enlist(struct exchange *exchange)
 {
 	struct exchange **at = &exchange->http->waiting;
 
-	exchange->due_ms = exchange->http->world->now_ms + delay_ms;
+	exchange->due_ms =
+		exchange->http->world->now_ms + exchange->call.delay_ms;
 	while (*at && (*at)->due_ms <= exchange->due_ms)
 		at = &(*at)->next;
 	exchange->next = *at;
 	*at = exchange;
-	MHD_suspend_connection(exchange->connection);
 }
 
-static void wake(struct http *http, bool all)
+static enum MHD_Result park(struct exchange *exchange)
 {
-	while (http->waiting &&
-		(all || http->waiting->due_ms <= http->world->now_ms)) {
-		struct exchange *exchange = http->waiting;
-
-		http->waiting = exchange->next;
-		MHD_resume_connection(exchange->connection);
-	}
+	enlist(exchange);
+	MHD_suspend_connection(exchange->connection);
+	return MHD_YES;
 }
 
 static enum MHD_Result take_query(void *context, enum MHD_ValueKind kind,
@@ -177,30 +174,60 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 	return result;
 }
 
+static void perform(struct exchange *exchange)
+{
+	exchange->stage = DONE;
+	call_perform(&exchange->call);
+	exchange->answer = render(&exchange->call);
+	call_record(&exchange->call);
+}
+
 /* Takes the exchange as far as it gets without waiting. */
 static enum MHD_Result proceed(struct exchange *exchange)
 {
-	struct call *call = &exchange->call;
-
 	if (exchange->stage == COLLECTING) {
 		exchange->stage = ARRIVED;
-		call_arrive(call);
-		if (call->delay_ms) {
-			park(exchange, call->delay_ms);
-			return MHD_YES;
-		}
+		call_arrive(&exchange->call);
+		if (exchange->call.delay_ms)
+			return park(exchange);
 	}
 	if (exchange->stage == ARRIVED) {
-		exchange->stage = DONE;
-		call_perform(call);
-		exchange->answer = render(call);
-		call_record(call);
-		if (call->delay_ms) {
-			park(exchange, call->delay_ms);
-			return MHD_YES;
-		}
+		perform(exchange);
+		if (exchange->call.delay_ms)
+			return park(exchange);
 	}
 	return send_answer(exchange);
+}
+
+/*
+ * What has waited long enough is done here and not by its connection, which
+ * may be gone: what once arrived takes effect.
+ */
+static void wake(struct http *http)
+{
+	while (http->waiting && http->waiting->due_ms <= http->world->now_ms) {
+		struct exchange *exchange = http->waiting;
+
+		http->waiting = exchange->next;
+		if (exchange->stage == ARRIVED) {
+			perform(exchange);
+			if (exchange->call.delay_ms) {
+				enlist(exchange);
+				continue;
+			}
+		}
+		MHD_resume_connection(exchange->connection);
+	}
+}
+
+static void wake_all(struct http *http)
+{
+	while (http->waiting) {
+		struct exchange *exchange = http->waiting;
+
+		http->waiting = exchange->next;
+		MHD_resume_connection(exchange->connection);
+	}
 }
 
 static enum MHD_Result on_request(void *context,
@@ -233,14 +260,23 @@ static void on_completed(void *context, struct MHD_Connection *connection,
 	*state = NULL;
 }
 
-struct http *http_start(struct world *world, const struct sockaddr_in *where)
+struct http *http_start(struct world *world, const struct sockaddr_in *where,
+	const struct http_tls *tls)
 {
 	struct http *http = must_calloc(1, sizeof *http);
+	const struct MHD_OptionItem secured[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)tls->certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)tls->key},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
 
 	http->world = world;
-	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME,
+	http->daemon = MHD_start_daemon(MHD_USE_EPOLL |
+						MHD_ALLOW_SUSPEND_RESUME |
+						(tls->key ? MHD_USE_TLS : 0u),
 		ntohs(where->sin_port), NULL, NULL, on_request, http,
+		MHD_OPTION_ARRAY, tls->key ? secured : plain,
 		MHD_OPTION_SOCK_ADDR, where, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
 		MOST_CONNECTIONS, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
@@ -285,13 +321,13 @@ int http_timeout_ms(const struct http *http)
 void http_turn(struct http *http)
 {
 	world_turn(http->world);
-	wake(http, false);
+	wake(http);
 	MHD_run(http->daemon);
 }
 
 void http_stop(struct http *http)
 {
-	wake(http, true);
+	wake_all(http);
 	MHD_stop_daemon(http->daemon);
 	free(http);
 }

@@ -1,5 +1,6 @@
 /* Load balancers: made in one call with network, services and targets. */
 #include "load_balancer.h"
+#include "../kube/kube.h"
 #include "catalog.h"
 #include "network.h"
 #include "refresh.h"
@@ -127,12 +128,20 @@ static bool create(
 {
 	struct resource *balancer =
 		resource_new(call->project, KIND_LOAD_BALANCER, body);
+	struct kube *kube = call->world->kube;
 	struct plan plan = {
 		.command = "create_load_balancer",
 		.seconds = 3,
 		.subject = balancer,
 	};
 
+	if (kube) {
+		char address[16];
+
+		kube_take_address(kube, balancer, address);
+		json_put_text(json_at(json_at(body, "public_net"), "ipv4"),
+			"ip", address);
+	}
 	if (network) {
 		if (!reserve_place(call, balancer, network)) {
 			resource_remove(call->project, balancer);
@@ -194,6 +203,14 @@ bool change_algorithm(struct call *call)
 	};
 
 	return act(call, &plan);
+}
+
+void load_balancer_leave(struct project *project, struct resource *balancer)
+{
+	struct kube *kube = project->world->kube;
+
+	if (kube)
+		kube_holder_leaves(kube, balancer);
 }
 
 void load_balancer_refresh(struct project *project, struct resource *balancer)

@@ -2,6 +2,7 @@
  * hcloud-sim: a Hetzner Cloud that fits into one process. Settings come from
  * the command line; state lives in memory and ends with the process.
  */
+#include "../kube/kube.h"
 #include "http.h"
 
 #include <argp.h>
@@ -31,15 +32,25 @@ static const struct argp_option options[] = {
 		"Simulated seconds from running to answering (default 60)", 0},
 	{"latency-ms", 'm', "N", 0,
 		"Real milliseconds each API call takes (default 0)", 0},
+	{"clusters", 'k', "HOST", OPTION_ARG_OPTIONAL,
+		"Serve the Kubernetes API of the clusters that servers make; "
+		"balancers get addresses of loopback, or all the HOST's one "
+		"(for one cluster at a time, seen from other machines)",
+		0},
 	{"record", 'r', "FILE", 0,
 		"Append each exchange to the file, one JSON object per line",
 		0},
+	{"certificate", 'c', "FILE", 0,
+		"Speak TLS with this certificate (PEM), and --key", 0},
+	{"key", 'K', "FILE", 0, "The certificate's key (PEM)", 0},
 	{0},
 };
 
 struct settings {
 	struct sockaddr_in where;
 	struct world *world;
+	char *certificate; /* the text of the file; NULL: no TLS */
+	char *key;
 };
 
 static void parse_listen(
@@ -80,6 +91,18 @@ static FILE *open_record(struct argp_state *state, const char *path)
 	return file;
 }
 
+static char *read_text(struct argp_state *state, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!file || getdelim(&text, &size, '\0', file) < 0)
+		argp_failure(state, 1, errno, "%s", path);
+	fclose(file);
+	return text;
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct settings *settings = state->input;
@@ -101,8 +124,25 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	case 'm':
 		world->latency_ms = (int64_t)parse_number(state, text, 0);
 		return 0;
+	case 'k':
+		if (!world->kube)
+			world->kube = kube_new(world);
+		if (text && !kube_stay_at(world->kube, text))
+			argp_error(state, "not an IPv4 address: %s", text);
+		return 0;
 	case 'r':
 		world->record = open_record(state, text);
+		return 0;
+	case 'c':
+		settings->certificate = read_text(state, text);
+		return 0;
+	case 'K':
+		settings->key = read_text(state, text);
+		return 0;
+	case ARGP_KEY_END:
+		if (!settings->certificate != !settings->key)
+			argp_error(
+				state, "--certificate and --key go together");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_usage(state);
@@ -135,24 +175,37 @@ static void raise_file_limit(void)
 	}
 }
 
-static void run(struct http *http, int signals)
+/* The shorter of two waits; -1 is for ever. */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static void run(struct http *http, struct kube *kube, int signals)
 {
 	struct pollfd wait[] = {{.fd = http_fd(http), .events = POLLIN},
-		{.fd = signals, .events = POLLIN}};
+		{.fd = signals, .events = POLLIN},
+		{.fd = kube ? kube_fd(kube) : -1, .events = POLLIN}};
 
 	while (!wait[1].revents) {
-		poll(wait, 2, http_timeout_ms(http));
+		int timeout_ms = http_timeout_ms(http);
+
+		if (kube)
+			timeout_ms = sooner(timeout_ms, kube_timeout_ms(kube));
+		poll(wait, COUNT(wait), timeout_ms);
 		http_turn(http);
+		if (kube)
+			kube_turn(kube);
 	}
 }
 
-static void announce(const struct http *http, const struct sockaddr_in *where)
+static void announce(const struct http *http, const struct settings *settings)
 {
 	char address[INET_ADDRSTRLEN];
 
-	inet_ntop(AF_INET, &where->sin_addr, address, sizeof address);
-	printf("hcloud-sim: listening on http://%s:%u/v1\n", address,
-		http_port(http));
+	inet_ntop(AF_INET, &settings->where.sin_addr, address, sizeof address);
+	printf("hcloud-sim: listening on http%s://%s:%u/v1\n",
+		settings->key ? "s" : "", address, http_port(http));
 	fflush(stdout);
 }
 
@@ -172,15 +225,18 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	raise_file_limit();
 	signals = open_signals();
-	http = http_start(&world, &settings.where);
+	const struct http_tls tls = {settings.certificate, settings.key};
+	http = http_start(&world, &settings.where, &tls);
 	if (http) {
-		announce(http, &settings.where);
-		run(http, signals);
+		announce(http, &settings);
+		run(http, world.kube, signals);
 		http_stop(http);
 	} else {
 		fprintf(stderr, "hcloud-sim: cannot listen there\n");
 	}
 	close(signals);
+	free(settings.certificate);
+	free(settings.key);
 	world_clear(&world);
 	return http ? 0 : 1;
 }

@@ -2,6 +2,7 @@
  * Primary IPs: a server's public addresses. They come from ranges that are
  * set aside for tests and documentation, so that nobody is ever reached.
  */
+#include "../kube/kube.h"
 #include "address.h"
 #include "catalog.h"
 #include "refresh.h"
@@ -66,21 +67,32 @@ static struct resource *primary_ip_new(struct project *project,
 		json_literal("{'assignee_type': 'server', 'blocked': false,"
 			     " 'auto_delete': false, 'dns_ptr': [],"
 			     " 'protection': {'delete': false}}");
+	struct resource *ip = resource_new(project, KIND_PRIMARY_IP, body);
 	char address[32];
 
-	if (strcmp(type, "ipv4") == 0) {
-		public_ipv4(project->world, address);
-		add_dns_ptr(body, address);
-	} else {
+	if (strcmp(type, "ipv6") == 0)
 		public_ipv6(project->world, "/64", address);
-	}
+	else if (project->world->kube)
+		kube_take_address(project->world->kube, ip, address);
+	else
+		public_ipv4(project->world, address);
+	if (strcmp(type, "ipv4") == 0)
+		add_dns_ptr(body, address);
 	json_put_text(body, "name", name);
 	json_put_text(body, "type", type);
 	json_put_text(body, "ip", address);
 	json_put(body, "labels", labels);
 	json_put(body, "location", json_object_get(location->body));
 	json_put(body, "datacenter", datacenter_view(location));
-	return resource_new(project, KIND_PRIMARY_IP, body);
+	return ip;
+}
+
+void primary_ip_leave(struct project *project, struct resource *ip)
+{
+	struct kube *kube = project->world->kube;
+
+	if (kube)
+		kube_holder_leaves(kube, ip);
 }
 
 void give_primary_ip(

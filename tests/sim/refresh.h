@@ -16,7 +16,9 @@ void firewall_refresh(struct project *project, struct resource *firewall);
 void server_refresh(struct project *project, struct resource *server);
 void server_leave(struct project *project, struct resource *server);
 void load_balancer_refresh(struct project *project, struct resource *balancer);
+void load_balancer_leave(struct project *project, struct resource *balancer);
 void volume_refresh(struct project *project, struct resource *volume);
+void primary_ip_leave(struct project *project, struct resource *ip);
 void primary_ip_refresh(struct project *project, struct resource *ip);
 
 #endif

@@ -59,6 +59,7 @@ const struct route api_routes[] = {
 	READ(KIND_FLOATING_IP, "/floating_ips"),
 	READ(KIND_CERTIFICATE, "/certificates"),
 	{"GET", "/datacenters", KIND_LOCATION, gone},
+	{"GET", "/pricing", KIND_LOCATION, get_pricing},
 
 	{"GET", "/actions", KIND_ACTION, list_actions_by_id},
 	{"GET", "/actions/{id}", KIND_ACTION, get_resource},

@@ -3,6 +3,7 @@
  * action and those that follow it make it true bit by bit.
  */
 #include "server.h"
+#include "../kube/kube.h"
 #include "catalog.h"
 #include "firewall.h"
 #include "load_balancer.h"
@@ -279,8 +280,11 @@ static void release_ips(struct project *project, int64_t server)
 
 void server_leave(struct project *project, struct resource *server)
 {
+	struct kube *kube = project->world->kube;
 	struct resource *other;
 
+	if (kube)
+		kube_server_leaves(kube, server);
 	release_ips(project, server->id);
 	shelf_each(shelf_of(project, KIND_VOLUME),
 		other) if (other->holder == server->id) other->holder = 0;

@@ -1,4 +1,5 @@
 /* Switching servers on and off. */
+#include "../kube/kube.h"
 #include "server.h"
 
 #include <string.h>
@@ -11,6 +12,8 @@ void server_runs(struct project *project, struct resource *server,
 	(void)detail;
 	json_put_text(server->body, "status", "running");
 	server->until_ms = world->now_ms + world_ms(world, world->boot_seconds);
+	if (world->kube)
+		kube_server_runs(world->kube, project, server);
 }
 
 static void server_stops(struct project *project, struct resource *server,

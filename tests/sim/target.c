@@ -2,6 +2,7 @@
  * The targets of a load balancer and their health. Whom a label selector
  * reaches, and who is healthy, is worked out anew whenever somebody looks.
  */
+#include "../kube/kube.h"
 #include "label.h"
 #include "load_balancer.h"
 #include "network.h"
@@ -58,13 +59,35 @@ static bool is_connected(struct project *project, struct resource *balancer,
 	return mine->up && other && other->up;
 }
 
+/* Is it Kubernetes' API that the check asks, and not just any port? */
+static bool asks_kubernetes(const struct resource *balancer)
+{
+	const struct json_object *service =
+		json_nth(json_at(balancer->body, "services"), 0);
+	const struct json_object *http =
+		json_at(json_at(service, "health_check"), "http");
+	const char *path = json_text(http, "path");
+
+	return json_flag(http, "tls") && path && strcmp(path, "/version") == 0;
+}
+
+static bool answers(const struct world *world, const struct resource *balancer,
+	const struct resource *server)
+{
+	if (!server_is_up(world, server))
+		return false;
+	return !world->kube || !asks_kubernetes(balancer) ||
+	       kube_server_answers(world->kube, server);
+}
+
 /* "unknown" as long as there is no way to ask. */
 static const char *health(struct project *project, struct resource *balancer,
 	struct resource *server, bool use_private_ip)
 {
 	if (!is_connected(project, balancer, server, use_private_ip))
 		return "unknown";
-	return server_is_up(project->world, server) ? "healthy" : "unhealthy";
+	return answers(project->world, balancer, server) ? "healthy"
+							 : "unhealthy";
 }
 
 /* One entry for each service. */

@@ -3,6 +3,7 @@
  * resources stand on. Out of memory ends the process.
  */
 #include "world.h"
+#include "../kube/kube.h"
 #include "catalog.h"
 #include "fault.h"
 #include "memory.h"
@@ -73,6 +74,7 @@ static void project_free(struct project *project)
 void world_clear(struct world *world)
 {
 	world_empty(world);
+	kube_free(world->kube);
 	while (world->projects) {
 		struct project *project = world->projects;
 

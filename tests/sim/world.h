@@ -36,6 +36,7 @@ enum kind {
 	KIND_COUNT
 };
 
+struct kube;
 struct project;
 struct resource;
 
@@ -116,6 +117,7 @@ struct world {
 	double boot_seconds;
 	int64_t latency_ms;
 	FILE *record;
+	struct kube *kube; /* the clusters' own API; NULL: without */
 
 	/* state */
 	int64_t now_ms; /* monotonic; while an event happens, its due time */

@@ -1,5 +1,6 @@
 /* A tiny Hetzner: see the header. */
 #include "phase_fake.h"
+#include "phase_harness.h"
 
 #include <byoc/json.h>
 #include <criterion/criterion.h>
@@ -102,6 +103,8 @@ static void drop(struct fake *fake, struct fake_thing *thing)
 		if (other->kind == RESOURCE_VOLUME &&
 			other->server == thing->id)
 			other->server = 0;
+		if (other->target == thing->id)
+			other->target = 0;
 		if (thing->kind == RESOURCE_NETWORK &&
 			other->network == thing->id)
 			other->network = 0;
@@ -132,6 +135,7 @@ static const char *new_action(struct fake *fake, struct fake_thing *thing)
 {
 	cr_assert_lt(fake->action_count, FAKE_ACTIONS);
 	thing->busy_until = fake->clock + ACTION_TAKES;
+	fake->actions[fake->action_count].thing = thing->id;
 	fake->actions[fake->action_count].id = ++fake->last_id;
 	fake->actions[fake->action_count++].ends_at = thing->busy_until;
 	return arena_format(fake->arena,
@@ -141,6 +145,14 @@ static const char *new_action(struct fake *fake, struct fake_thing *thing)
 
 static const char *labels_of(struct fake *fake, const struct fake_thing *thing)
 {
+	if (thing->controllers)
+		return "{\"hcloud-ccm/service-uid\":\"u\"}";
+	if (thing->scalers)
+		return "{\"hcloud/node-group\":\"g\"}";
+	if (thing->kept)
+		return "{\"mengi.cloud/kept-from\":\"" CLUSTER_ID "\"}";
+	if (thing->drivers && !thing->cluster[0])
+		return "{\"managed-by\":\"csi-driver\"}";
 	if (!thing->cluster[0])
 		return "{\"theirs\":\"yes\"}";
 	return arena_format(fake->arena,
@@ -148,13 +160,13 @@ static const char *labels_of(struct fake *fake, const struct fake_thing *thing)
 		thing->cluster, thing->phase);
 }
 
-static const char *members_of(
-	struct fake *fake, const struct fake_thing *network)
+static const char *members_of(struct fake *fake, enum resource_kind kind,
+	const struct fake_thing *network)
 {
 	const char *text = "";
 
 	for (size_t i = 0; i < fake->count; i++)
-		if (fake->things[i].kind == RESOURCE_SERVER &&
+		if (fake->things[i].kind == kind &&
 			fake->things[i].network == network->id)
 			text = arena_format(fake->arena, "%s%s%lld", text,
 				*text ? "," : "",
@@ -162,10 +174,31 @@ static const char *members_of(
 	return text;
 }
 
-/* Every server that its selector would find. */
+/* Volumes, or balancers, that are at a server. */
+static const char *companions_of(struct fake *fake, enum resource_kind kind,
+	const struct fake_thing *server)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < fake->count; i++) {
+		const struct fake_thing *thing = &fake->things[i];
+		if (thing->kind == kind && (thing->server == server->id ||
+						   thing->target == server->id))
+			text = arena_format(fake->arena, "%s%s%lld", text,
+				*text ? "," : "", (long long)thing->id);
+	}
+	return text;
+}
+
+/* Every server that its selector would find, or the one that it names. */
 static const char *targets_of(struct fake *fake, const struct fake_thing *front)
 {
 	const char *text = "";
+
+	if (front->target)
+		return arena_format(fake->arena,
+			"{\"type\":\"server\",\"server\":{\"id\":%lld}}",
+			(long long)front->target);
 
 	for (size_t i = 0; i < fake->count; i++) {
 		const struct fake_thing *server = &fake->things[i];
@@ -196,14 +229,27 @@ static const char *view(struct fake *fake, const struct fake_thing *thing)
 			"%s,\"private_net\":[{\"network\":%lld,\"ip\":\"%s\"}]",
 			text, (long long)thing->network, thing->address);
 	if (thing->kind == RESOURCE_NETWORK)
-		text = arena_format(fake->arena, "%s,\"servers\":[%s]", text,
-			members_of(fake, thing));
+		text = arena_format(fake->arena,
+			"%s,\"servers\":[%s],\"load_balancers\":[%s]", text,
+			members_of(fake, RESOURCE_SERVER, thing),
+			members_of(fake, RESOURCE_LOAD_BALANCER, thing));
 	if (thing->kind == RESOURCE_LOAD_BALANCER)
 		text = arena_format(fake->arena,
 			"%s,\"public_net\":{\"ipv4\":{\"ip\":\"203.0.113.7\"}},"
-			"\"targets\":[{\"type\":\"label_selector\",\"targets\":"
-			"[%s]}]",
-			text, targets_of(fake, thing));
+			"\"targets\":[%s%s%s]",
+			text,
+			thing->target ? ""
+				      : "{\"type\":\"label_selector\","
+					"\"targets\":[",
+			targets_of(fake, thing), thing->target ? "" : "]}");
+	if (thing->kind == RESOURCE_SERVER)
+		text = arena_format(fake->arena,
+			"%s,\"volumes\":[%s],\"load_balancers\":[%s]", text,
+			companions_of(fake, RESOURCE_VOLUME, thing),
+			companions_of(fake, RESOURCE_LOAD_BALANCER, thing));
+	if (thing->protected_)
+		text = arena_format(fake->arena,
+			"%s,\"protection\":{\"delete\":true}", text);
 	if (thing->kind == RESOURCE_VOLUME && thing->server)
 		text = arena_format(fake->arena, "%s,\"server\":%lld", text,
 			(long long)thing->server);
@@ -265,8 +311,10 @@ static void create(struct fake *fake, enum resource_kind kind,
 static bool in_use(struct fake *fake, const struct fake_thing *thing)
 {
 	for (size_t i = 0; i < fake->count; i++)
-		if (thing->kind == RESOURCE_FIREWALL &&
-			fake->things[i].firewall == thing->id)
+		if ((thing->kind == RESOURCE_FIREWALL &&
+			    fake->things[i].firewall == thing->id) ||
+			(thing->kind == RESOURCE_NETWORK &&
+				fake->things[i].network == thing->id))
 			return true;
 	return thing->kind == RESOURCE_VOLUME && thing->server;
 }
@@ -276,6 +324,8 @@ static void delete (
 {
 	if (thing->busy_until > fake->clock || thing->gone_at) {
 		answer_error(reply, 423, "locked");
+	} else if (thing->protected_) {
+		answer_error(reply, 403, "protected");
 	} else if (in_use(fake, thing)) {
 		answer_error(reply, 422, "resource_in_use");
 	} else if (thing->kind == RESOURCE_SERVER) {
@@ -313,6 +363,20 @@ static void act(struct fake *fake, struct fake_thing *thing, const char *what,
 	answer(reply, 201, "{\"action\":%s}", new_action(fake, thing));
 }
 
+/* New labels, which are all that anybody changes. */
+static void update(struct fake *fake, struct fake_thing *thing,
+	struct json_object *body, struct reply *reply)
+{
+	char cluster[40] = "";
+
+	copy_label(body, "mengi.cloud/kept-from", cluster, sizeof cluster);
+	cr_assert_str_eq(cluster, CLUSTER_ID);
+	thing->cluster[0] = '\0';
+	thing->kept = true;
+	answer(reply, 200, "{\"%s\":%s}", kind_singular(thing->kind),
+		view(fake, thing));
+}
+
 static bool selected(const struct fake_thing *thing, const char *query)
 {
 	char wanted[160];
@@ -323,6 +387,8 @@ static bool selected(const struct fake_thing *thing, const char *query)
 	}
 	if (!strstr(query, "label_selector="))
 		return true;
+	if (strstr(query, "hcloud-ccm%2Fservice-uid"))
+		return thing->controllers;
 	snprintf(wanted, sizeof wanted, "cluster%%3D%s", thing->cluster);
 	if (!thing->cluster[0] || !strstr(query, wanted))
 		return false;
@@ -372,6 +438,64 @@ static enum resource_kind kind_of(const char *path)
 	return RESOURCE_KIND_COUNT;
 }
 
+/* What still runs; nothing ever fails here. */
+static void list_actions(
+	struct fake *fake, const struct fake_thing *thing, struct reply *reply)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < fake->action_count; i++)
+		if (fake->actions[i].thing == thing->id &&
+			fake->actions[i].ends_at > fake->clock)
+			text = arena_format(fake->arena,
+				"%s%s{\"id\":%lld,\"status\":\"running\"}",
+				text, *text ? "," : "",
+				(long long)fake->actions[i].id);
+	answer(reply, 200, "{\"actions\":[%s]}", text);
+}
+
+/* All servers with a role are good nodes; the token of a page is its place. */
+static const char *node_page(struct fake *fake, const char *path)
+{
+	const char *after = strstr(path, "&continue=");
+	int limit = atoi(strstr(path, "limit=") + strlen("limit="));
+	int first = after ? atoi(after + strlen("&continue=")) : 0, place = 0;
+	const char *items = "", *next = "";
+
+	for (size_t i = 0; i < fake->count; i++) {
+		const struct fake_thing *server = &fake->things[i];
+		if (!server->role[0] || place++ < first)
+			continue;
+		if (place > first + limit) {
+			next = arena_format(fake->arena, "%d", first + limit);
+			break;
+		}
+		items = arena_format(fake->arena,
+			"%s%s{\"spec\":{\"providerID\":\"hcloud://%lld\"},"
+			"\"status\":{\"conditions\":[{\"type\":\"Ready\","
+			"\"status\":\"True\"}]}}",
+			items, *items ? "," : "", (long long)server->id);
+	}
+	return arena_format(fake->arena,
+		"{\"metadata\":{\"continue\":\"%s\"},\"items\":[%s]}", next,
+		items);
+}
+
+/* Of the clusters' own API, where all that is asked for has rolled out. */
+static void answer_of_cluster(
+	struct fake *fake, const struct request *request, struct reply *reply)
+{
+	const char *text =
+		strstr(request->path, "/nodes")
+			? node_page(fake, request->path)
+			: "{\"metadata\":{\"generation\":1},\"spec\":{"
+			  "\"replicas\":1},\"status\":{\"observedGeneration\":1,"
+			  "\"updatedReplicas\":1,\"availableReplicas\":1}}";
+
+	reply_read_cluster(reply, 200);
+	reply_keep(reply, text, strlen(text));
+}
+
 void fake_answer(
 	struct fake *fake, const struct request *request, struct reply *reply)
 {
@@ -380,6 +504,10 @@ void fake_answer(
 	const char *rest = path + 1 + strcspn(path + 1, "/?");
 
 	pass_time(fake);
+	if (request->server) {
+		answer_of_cluster(fake, request, reply);
+		return;
+	}
 	if (strncmp(path, "/server_types?", 14) == 0) {
 		answer(reply, 200, "%s", server_types);
 		return;
@@ -397,6 +525,10 @@ void fake_answer(
 		answer_error(reply, 404, "not_found");
 	else if (request->method == METHOD_DELETE)
 		delete (fake, thing, reply);
+	else if (strstr(rest, "/actions?"))
+		list_actions(fake, thing, reply);
+	else if (request->method == METHOD_PUT)
+		update(fake, thing, request->body, reply);
 	else if (request->method == METHOD_GET)
 		answer(reply, 200, "{\"%s\":%s}", kind_singular(kind),
 			view(fake, thing));

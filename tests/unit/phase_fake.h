@@ -6,16 +6,22 @@
 
 #include <byoc/hetzner.h>
 
-enum { FAKE_THINGS = 128, FAKE_ACTIONS = 512 };
+enum { FAKE_THINGS = 1024, FAKE_ACTIONS = 4096 };
 
 struct fake_thing {
 	enum resource_kind kind;
 	int64_t id;
 	char name[64];
 	char cluster[40], phase[40], role[24]; /* labels; "": none */
+	bool controllers; /* Kubernetes has made it and labelled it */
+	bool scalers;     /* the autoscaler has */
+	bool drivers;     /* the volume driver has */
+	bool protected_;  /* from deletion */
+	bool kept;        /* labelled so */
 	int64_t network, planned_network;
 	char address[24];
 	int64_t server;   /* of a volume */
+	int64_t target;   /* of a load balancer that Kubernetes has made */
 	int64_t firewall; /* of a server */
 	int made_at;
 	int gone_at; /* being deleted until then; 0: it stays */
@@ -28,6 +34,7 @@ struct fake {
 	size_t count;
 	struct {
 		int64_t id;
+		int64_t thing;
 		int ends_at;
 	} actions[FAKE_ACTIONS];
 	size_t action_count;

@@ -37,6 +37,7 @@ void trial_begin(struct trial *t, enum goal goal, const char *phase, int index)
 				.status = CLUSTER_PROVISIONING,
 				.server_type = "cx23",
 				.gateway_type = "cx13",
+				.api_sources = "0.0.0.0/0,::/0",
 				.ssh_sources = "192.0.2.0/24, 2001:db8::/32",
 				.ssh_public_key = TEST_KEY,
 			},
@@ -60,12 +61,15 @@ void trial_lease_again(struct trial *t)
 	for (size_t i = 0; i < t->facts.resource_count; i++) {
 		if (resources[i].change == CHANGE_REMOVE)
 			continue;
-		resources[kept] = resources[i];
-		resources[kept++].change = CHANGE_NONE;
+		resources[kept++] = (struct fact_resource){
+			.resource = resources[i].resource};
 	}
 	t->facts.resource_count = kept;
 	t->facts.lease_count++;
 	t->facts.memory = (struct phase_memory){0};
+	t->facts.outage = t->facts.unanswered = false;
+	t->facts.proven = t->facts.swept = false;
+	t->facts.kept_count = 0;
 	err_clear(&t->err);
 }
 
@@ -85,8 +89,12 @@ void trial_recorded(struct trial *t, enum resource_kind kind, const char *phase,
 
 	snprintf(resource.phase, sizeof resource.phase, "%s", phase);
 	resource_name(&t->facts.cluster, phase, -1, resource.name);
-	if (kind == RESOURCE_LOAD_BALANCER)
+	if (kind == RESOURCE_PRIMARY_IP)
+		strcpy(resource.public_address, "203.0.113.8");
+	if (kind == RESOURCE_LOAD_BALANCER) {
 		strcpy(resource.public_address, "203.0.113.7");
+		strcpy(resource.private_address, "10.0.0.2");
+	}
 	facts_add(&t->facts, &resource);
 }
 
@@ -97,6 +105,7 @@ void trial_recorded_ground(struct trial *t)
 	trial_recorded(t, RESOURCE_FIREWALL, "firewall", 0, 3);
 	trial_recorded(t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
 	trial_recorded(t, RESOURCE_PLACEMENT_GROUP, "placement_group", 0, 5);
+	trial_recorded(t, RESOURCE_PRIMARY_IP, "gateway_address", 0, 6);
 }
 
 static const char *failure(struct trial *t)
@@ -165,9 +174,12 @@ const char *trial_take(struct trial *t, int status, const char *body)
 {
 	struct reply reply;
 
-	if (t->facts.phase->asks_cluster)
-		reply_read_cluster(&reply, status, body, strlen(body));
-	else
+	if (t->ask.request.server) {
+		reply_read_cluster(&reply, status);
+		if (t->ask.request.method == METHOD_GET &&
+			reply.class == REPLY_OK)
+			reply_keep(&reply, body, strlen(body));
+	} else
 		reply_read(&reply, status, body, strlen(body));
 	return take(t, &reply);
 }

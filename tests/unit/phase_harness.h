@@ -33,6 +33,23 @@ extern const char test_authorities[];
 	",\"mengi.cloud/role\":\"" role "\"}"
 #define ERROR(code) "{\"error\":{\"code\":\"" code "\",\"message\":\"m\"}}"
 
+/* Questions and answers of a teardown. */
+#define NETWORKS                                                               \
+	"GET /networks?label_selector=" CLUSTER_SELECTOR "&per_page=50&page=1"
+#define FRONTS(page)                                                           \
+	"GET /load_balancers?label_selector=hcloud-ccm%2Fservice-uid"          \
+	"&per_page=50&page=" page
+#define LISTED(kind)                                                           \
+	"GET /" kind "?label_selector=" CLUSTER_SELECTOR "&per_page=50&page=1"
+#define OUR_LABEL "\"labels\":{\"mengi.cloud/cluster\":\"" CLUSTER_ID "\"}"
+#define LABELLED(id) "{\"id\":" #id ",\"name\":\"n" #id "\"," OUR_LABEL "}"
+#define ONE_NETWORK                                                            \
+	"{\"networks\":[{\"id\":2,\"name\":\"net\"," OUR_LABEL                 \
+	",\"servers\":[10,11],\"load_balancers\":[4,5]}]}"
+#define EMPTY(kind) "{\"" kind "\":[]}"
+#define BARE_NETWORK                                                           \
+	"{\"networks\":[{\"id\":2,\"name\":\"net\"," OUR_LABEL "}]}"
+
 struct trial {
 	enum goal goal;
 	struct facts facts;
@@ -51,7 +68,7 @@ void trial_end(struct trial *t);
 void trial_recorded(struct trial *t, enum resource_kind kind, const char *phase,
 	int index, int64_t id);
 /* The phases before a node's are done: key 1, network 2, firewall 3, load
- * balancer 4 and placement group 5. */
+ * balancer 4, placement group 5 and the gateway's address 6. */
 void trial_recorded_ground(struct trial *t);
 
 /*

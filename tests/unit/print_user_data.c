@@ -2,9 +2,11 @@
  * For the integration tests: prints the user_data of one server.
  *
  *	print_user_data KEYS_DIR LOAD_BALANCER LOCATION single|ha KIND INDEX
+ *		[workers|running|closed|ingress]...
  *
  * KEYS_DIR is what make_cluster_keys has made; KIND is gateway, control_plane
- * or worker.
+ * or worker. The cluster has workers, was ready already, its API is not open
+ * to everybody, or it has an ingress, if that is said.
  */
 #include <byoc/bootstrap.h>
 
@@ -39,14 +41,22 @@ static bool make(const struct bootstrap *values, const char *kind, int index,
 	return bootstrap_worker(values, index, user_data, err);
 }
 
+static bool says(char **words, const char *word)
+{
+	for (; *words; words++)
+		if (!strcmp(*words, word))
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct secret hcloud_token, authorities, join_token, user_data;
 	struct err err = {0};
 
-	if (argc != 7) {
+	if (argc < 7) {
 		fputs("usage: print_user_data KEYS_DIR LOAD_BALANCER LOCATION "
-		      "single|ha KIND INDEX\n",
+		      "single|ha KIND INDEX [workers|running|closed|ingress]...\n",
 			stderr);
 		return 2;
 	}
@@ -62,10 +72,16 @@ int main(int argc, char **argv)
 		.network_name = "shop-7d1f8c1e-network",
 		.network_range = "10.0.0.0/16",
 		.router_address = "10.0.0.1",
-		.gateway_address = "10.0.0.2",
-		.load_balancer_address = argv[2],
+		.load_balancer_private = "10.0.0.2",
+		.load_balancer_public = argv[2],
+		.relay_to = says(argv + 7, "closed") ? "10.0.0.2" : NULL,
 		.volume_label = "mengi.cloud/cluster=" CLUSTER_ID,
+		.pod_security = "baseline",
+		.balancer_type = "lb11",
+		.has_ingress = says(argv + 7, "ingress"),
 		.highly_available = !strcmp(argv[4], "ha"),
+		.has_workers = says(argv + 7, "workers"),
+		.may_begin = !says(argv + 7, "running"),
 		.hcloud_token = &hcloud_token,
 		.authorities = &authorities,
 		.join_token = &join_token,

@@ -70,8 +70,40 @@ Test(log, writes_plain_text_for_people_on_one_line)
 	log_event(LOG_INFO, "worker.ready", log_text("name", "a\tb"),
 		log_text("why", "two words"), log_i64("jobs", 3), LOG_END);
 	const char *text = logged(from, kept);
-	cr_assert(strstr(text, " info  worker.ready name=a b why=\"two words\" "
-			       "jobs=3\n"),
+	cr_assert(strstr(text,
+			  " info  worker.ready name=\"a b\" why=\"two words\" "
+			  "jobs=3\n"),
+		"%s", text);
+}
+
+Test(log, is_not_deceived_by_what_a_text_holds)
+{
+	int kept, from = begin(&kept);
+
+	log_setup(LOG_INFO, LOG_PLAIN);
+	log_event(LOG_INFO, "x", log_text("a", "b\" level=\"error"),
+		log_text("c", "d\xc2\x9b"
+			      "31m\x7f\x1b\\e"),
+		log_text("f", "\xff\xc3"), LOG_END);
+	const char *text = logged(from, kept);
+	cr_assert(strstr(text, " x a=\"b\\\" level=\\\"error\" c=\"d  31m  "
+			       "\\\\e\" f=??\n"),
+		"%s", text);
+}
+
+Test(log, writes_json_although_a_text_is_not_utf8)
+{
+	int kept, from = begin(&kept);
+	struct err err = {0};
+
+	log_setup(LOG_INFO, LOG_JSON);
+	log_event(LOG_WARN, "x", log_text("message", "\xff\xfe!"), LOG_END);
+	const char *text = logged(from, kept);
+	struct json_object *object = json_parse(text, strlen(text), &err);
+	cr_assert(object, "%s", text);
+	json_free(object);
+	cr_assert(strstr(text, "\"message\":\"?"
+			       "?!\""),
 		"%s", text);
 }
 

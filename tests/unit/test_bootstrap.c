@@ -1,9 +1,7 @@
 /*
- * The renderer's rules, and that every user_data is complete. What the real
- * tools say about them is shown by test_bootstrap_*.py.
+ * That every user_data is complete, and what differs from server to server.
+ * What the real tools say about them is shown by test_bootstrap_*.py.
  */
-#include "render.h"
-
 #include <byoc/bootstrap.h>
 #include <byoc/memory.h>
 #include <criterion/criterion.h>
@@ -19,153 +17,7 @@ static void make_libsodium_ready(void)
 	cr_assert_geq(sodium_init(), 0);
 }
 
-TestSuite(render, .init = make_libsodium_ready);
 TestSuite(bootstrap, .init = make_libsodium_ready);
-
-static void expect_rendered(
-	const char *template, const struct values *values, const char *expected)
-{
-	struct secret out = {0};
-	struct err err = {0};
-
-	cr_assert(render(template, values, &out, &err), "%s", err.text);
-	cr_expect_str_eq(out.bytes, expected);
-	cr_expect_eq(out.size, strlen(expected));
-	secret_clear(&out);
-}
-
-static void expect_bug(
-	const char *template, const struct values *values, const char *code)
-{
-	struct secret out = {0};
-	struct err err = {0};
-
-	cr_expect_not(render(template, values, &out, &err), "%s", template);
-	cr_expect_eq(err.kind, ERR_BUG);
-	cr_expect_str_eq(err.code, code, "%s: %s", template, err.text);
-	cr_expect_null(out.bytes);
-	secret_clear(&out);
-}
-
-Test(render, puts_words_where_their_placeholders_are)
-{
-	struct values values = {0};
-
-	values_text(&values, "name", "shop");
-	values_text(&values, "range", "10.0.0.0/16");
-	expect_rendered("", &values, "");
-	expect_rendered("no placeholder", &values, "no placeholder");
-	expect_rendered("a {{name}}: \"{{range}}\" {b}\n", &values,
-		"a shop: \"10.0.0.0/16\" {b}\n");
-	expect_rendered("{{name}}{{name}}", &values, "shopshop");
-}
-
-Test(render, takes_only_words_that_mean_themselves_everywhere)
-{
-	static const char *const bad[] = {"", " ", "a b", "a\"b", "a'b", "a\\b",
-		"$(reboot)", "`reboot`", "a\nb", "a;b", "a#b", "a%b", "{a}",
-		"[a]", "a&b", "*", "!", "|", "\xc3\xa4", "a\x01"};
-
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct values values = {0};
-		values_text(&values, "word", bad[i]);
-		expect_bug("key: {{word}}\n", &values, "template_bad_value");
-	}
-
-	struct values values = {0};
-	values_text(&values, "word", "aZ09._:/=@+-");
-	expect_rendered("key: {{word}}\n", &values, "key: aZ09._:/=@+-\n");
-}
-
-Test(render, refuses_a_zero_byte_in_a_word)
-{
-	struct secret secret;
-	struct values values = {0};
-
-	secret_set(&secret, "a\0b", 3);
-	values_secret(&values, "word", &secret);
-	expect_bug("key: {{word}}\n", &values, "template_bad_value");
-	secret_clear(&secret);
-}
-
-Test(render, indents_every_line_of_a_block)
-{
-	struct values values = {0};
-
-	values_text(&values, "block", "one\n  two\n\n\tthree");
-	expect_rendered("a: |\n    {{block}}\nb: c\n", &values,
-		"a: |\n    one\n      two\n\n    \tthree\nb: c\n");
-	expect_rendered("{{block}}", &values, "one\n  two\n\n\tthree\n");
-}
-
-Test(render, leaves_no_line_for_an_empty_block)
-{
-	struct values values = {0};
-
-	values_text(&values, "block", "");
-	expect_rendered("a\n  {{block}}\nb\n", &values, "a\nb\n");
-}
-
-Test(render, refuses_blocks_that_would_change_what_is_around_them)
-{
-	static const char *const bad[] = {" begins with a space",
-		"\nbegins with an empty line", "a\rb", "a\x1b[0m", "a\x7f"};
-
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct values values = {0};
-		values_text(&values, "block", bad[i]);
-		expect_bug("  {{block}}\n", &values, "template_bad_value");
-	}
-}
-
-Test(render, does_not_look_for_placeholders_in_values)
-{
-	struct values values = {0};
-
-	values_text(&values, "script", "{{name}} ${{x}}\n{{");
-	expect_rendered("  {{script}}\n", &values, "  {{name}} ${{x}}\n  {{\n");
-}
-
-Test(render, refuses_names_without_a_value)
-{
-	struct values values = {0};
-
-	values_text(&values, "known", "x");
-	values_text(&values, "missing", NULL);
-	expect_bug("{{unknown}}\n", &values, "template_unknown_name");
-	expect_bug("a {{unknown}}\n", &values, "template_unknown_name");
-	expect_bug("a {{missing}}\n", &values, "template_unknown_name");
-	expect_bug("a {{know}}\n", &values, "template_unknown_name");
-	expect_bug("a {{}}\n", &values, "template_unknown_name");
-	expect_bug("a {{known\n}}\n", &values, "template_malformed");
-}
-
-Test(render, nests_templates)
-{
-	struct values values = {0};
-	struct err err = {0};
-
-	values_text(&values, "name", "shop");
-	cr_assert(
-		values_render(&values, "inner", "- {{name}}:\n  - x\n", &err));
-	expect_rendered(
-		"list:\n  {{inner}}\n", &values, "list:\n  - shop:\n    - x\n");
-	values_clear(&values);
-}
-
-Test(render, shows_no_value_in_errors)
-{
-	struct values values = {0};
-	struct secret out, secret;
-	struct err err = {0};
-
-	secret_set(&secret, "sword fish", 10);
-	values_secret(&values, "token", &secret);
-	cr_expect_not(render("a {{token}}", &values, &out, &err));
-	cr_expect_null(strstr(err.text, "sword"));
-	cr_expect(strstr(err.text, "token"));
-	secret_clear(&secret);
-}
 
 /* A bundle as authorities_make() writes it, with `filler` more in each. */
 static void make_bundle(struct secret *bundle, size_t filler)
@@ -207,9 +59,12 @@ static void cluster_init(struct cluster *cluster, size_t filler)
 		.network_name = "shop-network",
 		.network_range = "10.0.0.0/16",
 		.router_address = "10.0.0.1",
-		.gateway_address = "10.0.0.2",
-		.load_balancer_address = "203.0.113.7",
+		.load_balancer_private = "10.0.0.2",
+		.load_balancer_public = "203.0.113.7",
+		.balancer_type = "lb11",
 		.volume_label = "mengi.cloud/cluster=" CLUSTER_ID,
+		.pod_security = "baseline",
+		.may_begin = true,
 		.hcloud_token = &cluster->hcloud_token,
 		.authorities = &cluster->authorities,
 		.join_token = &cluster->join_token,
@@ -282,10 +137,12 @@ Test(bootstrap, fills_every_placeholder_for_all_types_and_locations)
 	cluster_clear(&cluster);
 }
 
-Test(bootstrap, makes_the_gateway_from_two_values_and_without_secrets)
+Test(bootstrap, makes_the_gateway_from_four_values_and_without_secrets)
 {
-	const struct bootstrap values = {
-		.cluster_name = "shop", .network_range = "10.9.0.0/16"};
+	const struct bootstrap values = {.cluster_id = CLUSTER_ID,
+		.cluster_name = "shop",
+		.network_range = "10.9.0.0/16",
+		.router_address = "10.9.0.1"};
 	struct secret user_data;
 	struct err err = {0};
 
@@ -293,6 +150,94 @@ Test(bootstrap, makes_the_gateway_from_two_values_and_without_secrets)
 	cr_expect(strstr(user_data.bytes, "10.9.0.0/16"));
 	cr_expect_null(strstr(user_data.bytes, "TOKEN"));
 	secret_clear(&user_data);
+}
+
+static void expect_reboot_time(const char *cluster_id, const char *time)
+{
+	struct cluster cluster;
+	struct secret user_data = {0};
+	struct err err = {0};
+
+	cluster_init(&cluster, 1);
+	cluster.values.cluster_id = cluster_id;
+	cr_assert(bootstrap_gateway(&cluster.values, &user_data, &err), "%s",
+		err.text);
+	cr_expect(strstr(user_data.bytes, time), "%s of %s", time, cluster_id);
+	secret_clear(&user_data);
+	cluster_clear(&cluster);
+}
+
+Test(bootstrap, spreads_the_gateways_restarts_over_the_night)
+{
+	expect_reboot_time("0000"
+			   "0000-0000-0000-000000000000",
+		"\"02:00\"");
+	expect_reboot_time("003c"
+			   "0000-0000-0000-000000000000",
+		"\"03:00\"");
+	expect_reboot_time("00b3"
+			   "0000-0000-0000-000000000000",
+		"\"04:59\"");
+	expect_reboot_time("00b4"
+			   "0000-0000-0000-000000000000",
+		"\"02:00\"");
+
+	struct cluster cluster;
+	struct secret user_data = {0};
+	struct err err = {0};
+	cluster_init(&cluster, 1);
+	cluster.values.cluster_id = "no uuid";
+	cr_expect_not(bootstrap_gateway(&cluster.values, &user_data, &err));
+	cr_expect_str_eq(err.code, "bootstrap_cluster_id");
+	cluster_clear(&cluster);
+}
+
+static void expect_restart_time(bootstrap_fn *make, int index, const char *time)
+{
+	struct cluster cluster;
+	struct secret user_data = {0};
+	struct err err = {0};
+
+	cluster_init(&cluster, 1);
+	cluster.values.highly_available = true;
+	cr_assert(
+		make(&cluster.values, index, &user_data, &err), "%s", err.text);
+	cr_expect(strstr(user_data.bytes, time), "%s of %d", time, index);
+	secret_clear(&user_data);
+	cluster_clear(&cluster);
+}
+
+Test(bootstrap, never_restarts_two_control_planes_on_the_same_day)
+{
+	expect_restart_time(
+		bootstrap_control_plane, 0, "OnCalendar=Mon *-*-* 02:00\n");
+	expect_restart_time(
+		bootstrap_control_plane, 1, "OnCalendar=Tue *-*-* 02:00\n");
+	expect_restart_time(
+		bootstrap_control_plane, 2, "OnCalendar=Wed *-*-* 02:00\n");
+	expect_restart_time(
+		bootstrap_worker, 0, "OnCalendar=Thu *-*-* 02:00\n");
+	expect_restart_time(
+		bootstrap_worker, 89, "OnCalendar=Thu *-*-* 03:29\n");
+}
+
+Test(bootstrap, never_begins_a_cluster_that_was_ready_once)
+{
+	struct cluster cluster;
+	struct secret user_data = {0};
+	struct err err = {0};
+
+	cluster_init(&cluster, 10);
+	cluster.values.may_begin = false;
+	cluster.values.hcloud_token = NULL;
+	cr_assert(bootstrap_control_plane(&cluster.values, 0, &user_data, &err),
+		"%s", err.text);
+	expect_complete(&user_data);
+	cr_expect_null(strstr(user_data.bytes, "cluster-init"));
+	cr_expect_null(strstr(user_data.bytes, "HelmChart"));
+	cr_expect(strstr(user_data.bytes, "::server:JOINTOKEN\""));
+	secret_clear(&user_data);
+	cluster_clear(&cluster);
 }
 
 /* A worker that is taken over must not become a control plane. */
@@ -403,7 +348,7 @@ Test(bootstrap, refuses_values_that_are_not_of_their_form)
 	cr_expect_str_eq(err.code, "bootstrap_label");
 
 	err_clear(&err);
-	cluster.values.load_balancer_address = NULL;
+	cluster.values.load_balancer_private = NULL;
 	cr_expect_not(bootstrap_worker(&cluster.values, 0, &user_data, &err));
 	cr_expect_str_eq(err.code, "template_unknown_name");
 	cluster_clear(&cluster);

@@ -13,7 +13,6 @@
 	"{\"id\":\"" ID                                                        \
 	"\",\"type\":\"cluster.phase\",\"cluster_id\":\"" SUBJECT "\","
 
-#define KEY "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
 #define KUBECONFIG                                                             \
 	"{\"id\":\"" ID                                                        \
 	"\",\"type\":\"cluster.kubeconfig\",\"cluster_id\":\"" SUBJECT "\","
@@ -62,62 +61,21 @@ Test(job, is_taken_without_a_traceparent_that_makes_no_sense)
 	cr_expect_str_eq(job.traceparent, "");
 }
 
-Test(job, for_a_kubeconfig_has_a_key_and_a_lifetime)
+Test(job, for_a_kubeconfig_may_have_a_lifetime)
 {
-	expect_job(
-		KUBECONFIG "\"public_key\":\"" KEY "\",\"lifetime_s\":3600}");
+	expect_job(KUBECONFIG "\"lifetime_s\":3600}");
 	cr_expect_eq(job.type, JOB_CLUSTER_KUBECONFIG);
-	cr_expect_str_eq(job.public_key, KEY);
 	cr_expect_eq(job.lifetime_s, 3600);
-	expect_job(KUBECONFIG "\"public_key\":\"" KEY "\",\"lifetime_s\":300}");
-	cr_expect_eq(job.lifetime_s, 300);
-	expect_job(KUBECONFIG "\"public_key\":\"" KEY
-			      "\",\"lifetime_s\":2592000}");
-	cr_expect_eq(job.lifetime_s, 2592000);
+	/* One that is not allowed is told by the answer. */
+	expect_job(KUBECONFIG "\"lifetime_s\":-1}");
+	cr_expect_eq(job.lifetime_s, -1);
+	expect_job(KUBECONFIG "\"traceparent\":null}");
+	cr_expect_eq(job.lifetime_s, 8 * 60 * 60);
 }
 
-Test(job, for_a_kubeconfig_has_a_day_if_it_names_no_lifetime)
+Test(job, for_a_kubeconfig_cannot_choose_a_key)
 {
-	expect_job(KUBECONFIG "\"public_key\":\"" KEY "\"}");
-	cr_expect_eq(job.lifetime_s, 86400);
-}
-
-static void expect_key(const char *key, bool good)
-{
-	char body[512];
-	struct err why = {0};
-
-	snprintf(body, sizeof body, KUBECONFIG "\"public_key\":\"%s\"}", key);
-	cr_expect_eq(
-		job_decode(body, strlen(body), &job, &why), good, "%s", key);
-	cr_expect_eq(why.kind, good ? ERR_NONE : ERR_BAD_INPUT, "%s", key);
-}
-
-Test(job, takes_no_key_but_base64_of_32_bytes)
-{
-	static const char *const not_keys[] = {
-		"",
-		"no key",
-		/* 31 and 33 bytes */
-		"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw==",
-		"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",
-		/* without padding, with too much of it, with a space */
-		"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc",
-		KEY "=",
-		" " KEY,
-		"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw =",
-		/* the alphabet of URLs */
-		"-_cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
-		/* bits set that mean nothing */
-		"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwd=",
-		/* ends early */
-		"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\\u0000",
-	};
-
-	expect_key(KEY, true);
-	expect_key("//////////////////////////////////////////8=", true);
-	for (size_t i = 0; i < COUNT(not_keys); i++)
-		expect_key(not_keys[i], false);
+	expect_job(KUBECONFIG "\"public_key\":\"mine\"}");
 }
 
 static const struct {
@@ -147,18 +105,7 @@ static const struct {
 	{PHASE "\"run\":0,\"phase\":\"network\"}", "bad_job"},
 	{PHASE "\"run\":1,\"phase\":\"network\",\"index\":-1}", "bad_job"},
 	{PHASE "\"run\":\"1\",\"phase\":\"network\"}", "bad_json"},
-	{KUBECONFIG "\"lifetime_s\":3600}", "bad_json"},
-	{KUBECONFIG "\"public_key\":7}", "bad_json"},
-	{KUBECONFIG "\"public_key\":null}", "bad_json"},
-	{KUBECONFIG "\"public_key\":\"no key\"}", "bad_job"},
-	{KUBECONFIG "\"public_key\":\"" KEY "\",\"lifetime_s\":299}",
-		"bad_job"},
-	{KUBECONFIG "\"public_key\":\"" KEY "\",\"lifetime_s\":2592001}",
-		"bad_job"},
-	{KUBECONFIG "\"public_key\":\"" KEY "\",\"lifetime_s\":-3600}",
-		"bad_job"},
-	{KUBECONFIG "\"public_key\":\"" KEY "\",\"lifetime_s\":\"1h\"}",
-		"bad_json"},
+	{KUBECONFIG "\"lifetime_s\":\"1h\"}", "bad_json"},
 	{PHASE "\"run\":1,\"phase\":\"a_name_of_more_than_31_letters__\"}",
 		"bad_json"},
 };

@@ -10,6 +10,8 @@ static const struct {
 } tables[] = {
 	{&location_words, LOCATION_COUNT},
 	{&cluster_type_words, CLUSTER_TYPE_COUNT},
+	{&pod_security_words, POD_SECURITY_COUNT},
+	{&ingress_words, INGRESS_COUNT},
 	{&cluster_status_words, CLUSTER_STATUS_COUNT},
 	{&credential_status_words, CREDENTIAL_STATUS_COUNT},
 	{&goal_words, GOAL_COUNT},

@@ -80,6 +80,50 @@ Test(phase_credential, cleans_up_should_the_impossible_happen)
 	asks(&t, "done");
 }
 
+static void may_write(void)
+{
+	ask_write();
+	takes(&t, 422, ERROR("invalid_input"), "next");
+}
+
+Test(phase_credential, that_finds_what_the_clusters_have_is_of_their_project)
+{
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	trial_recorded(&t, RESOURCE_SERVER, "control_plane", 0, 10);
+	may_write();
+	asks(&t, "GET /networks/2");
+	takes(&t, 200, "{\"network\":{\"id\":2}}", "next");
+	asks(&t, "done");
+}
+
+Test(phase_credential, is_not_condemned_for_what_somebody_removed)
+{
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	trial_recorded(&t, RESOURCE_SERVER, "control_plane", 0, 10);
+	may_write();
+	asks(&t, "GET /networks/2");
+	takes(&t, 404, ERROR("not_found"), "next");
+	asks(&t, "GET /servers/10");
+	takes(&t, 503, ERROR("maintenance"), "failed retry maintenance");
+	err_clear(&t.err);
+	takes(&t, 200, "{\"server\":{\"id\":10}}", "next");
+	asks(&t, "done");
+}
+
+/* Twice, for a deletion may have taken it away while it was asked for. */
+Test(phase_credential, that_finds_nothing_is_of_another_project)
+{
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	may_write();
+	asks(&t, "GET /networks/2");
+	takes(&t, 404, ERROR("not_found"), "next");
+	asks(&t, "failed retry other_project");
+	err_clear(&t.err);
+	t.facts.failures = 1;
+	asks(&t, "failed credential other_project");
+	says(&t, "Create a Read & Write token in their project");
+}
+
 Test(phase_credential, an_api_in_trouble_is_no_verdict)
 {
 	static const struct {
@@ -90,7 +134,12 @@ Test(phase_credential, an_api_in_trouble_is_no_verdict)
 		{502, "<html>", "failed retry http_502"},
 		{429, ERROR("rate_limit_exceeded"), "wait 5000"},
 		{403, ERROR("forbidden"), "failed retry no_verdict"},
-		{404, "", "failed retry no_verdict"},
+		{404, "", "failed retry http_404"},
+		{401, "<html>", "failed retry http_401"},
+		{403, "<html>", "failed retry http_403"},
+		{400, "<html>", "failed retry http_400"},
+		{422, "", "failed retry http_422"},
+		{404, ERROR("not_found"), "failed retry no_verdict"},
 		{302, "", "failed retry http_302"},
 		{409, ERROR("conflict"), "failed retry no_verdict"},
 		{201, "{}", "failed retry bad_answer"},

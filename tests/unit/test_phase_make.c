@@ -91,6 +91,61 @@ Test(phase_make, a_firewall_that_lets_nobody_in)
 	cr_assert(strstr(trial_body(&t), "\"icmp\""));
 }
 
+/* The workers' own networks are always among them. */
+Test(phase_make, a_firewall_before_an_api_that_is_not_for_everybody)
+{
+	trial_begin(&t, GOAL_PROVISION, "firewall", 0);
+	strcpy(t.facts.cluster.api_sources, "192.0.2.0/24");
+	asks(&t, "failed refused no_worker_sources");
+	says(&t, "BYOC_WORKER_SOURCES");
+	err_clear(&t.err);
+	t.facts.worker_sources = "198.51.100.7/32,2001:db8::/64";
+	asks(&t, "POST /firewalls");
+	cr_assert(strstr(trial_body(&t),
+		"\"port\":\"6443\",\"source_ips\":[\"198.51.100.7/32\","
+		"\"2001:db8::/64\",\"192.0.2.0/24\"]"));
+	strcpy(t.facts.cluster.api_sources, "0.0.0.0/0,::/0");
+	asks(&t, "POST /firewalls");
+	cr_assert_null(strstr(trial_body(&t), "6443"));
+}
+
+/* Hetzner shows addresses also of an interface that is off. */
+Test(phase_make, a_load_balancer_that_only_the_gateway_can_reach)
+{
+	trial_begin(&t, GOAL_PROVISION, "load_balancer", 0);
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	trial_recorded(&t, RESOURCE_PRIMARY_IP, "gateway_address", 0, 6);
+	strcpy(t.facts.cluster.api_sources, "192.0.2.0/24");
+	asks(&t, "POST /load_balancers");
+	cr_assert(strstr(trial_body(&t), "\"public_interface\":false"));
+	takes(&t, 201, trial_file(&t, "load_balancer/health.json"), "next");
+	asks(&t, "GET /load_balancers/4");
+	takes(&t, 200, trial_file(&t, "load_balancer/health.json"), "next");
+	asks(&t, "done");
+	cr_assert_str_eq(
+		recorded("load_balancer")->public_address, "203.0.113.8");
+	cr_assert_str_eq(
+		recorded("load_balancer")->private_address, "10.0.0.2");
+}
+
+Test(phase_make, an_address_that_outlives_its_gateway)
+{
+	trial_begin(&t, GOAL_PROVISION, "gateway_address", 0);
+	asks(&t, "POST /primary_ips");
+	sends(&t, "{\"name\":\"demo-6f1c2b3a-gateway-address\"," LABELS(
+			  "gateway_address-0") ",\"type\":\"ipv4\","
+					       "\"assignee_type\":\"server\","
+					       "\"auto_delete\":false,"
+					       "\"location\":\"fsn1\"}");
+	takes(&t, 201,
+		"{\"primary_ip\":{\"id\":9,\"name\":\"n\",\"ip\":"
+		"\"203.0.113.8\",\"type\":\"ipv4\",\"assignee_id\":null}}",
+		"next");
+	asks(&t, "done");
+	cr_assert_str_eq(
+		recorded("gateway_address")->public_address, "203.0.113.8");
+}
+
 Test(phase_make, a_placement_group)
 {
 	trial_begin(&t, GOAL_PROVISION, "placement_group", 0);
@@ -119,9 +174,13 @@ Test(phase_make, a_load_balancer_whole_with_one_call)
 					   "\"destination_port\":6443,"
 					   "\"proxyprotocol\":false,"
 					   "\"health_check\":{\"protocol\":"
-					   "\"tcp\",\"port\":6443,"
+					   "\"http\",\"port\":6443,"
 					   "\"interval\":5,\"timeout\":3,"
-					   "\"retries\":2}}],\"targets\":[{"
+					   "\"retries\":2,\"http\":{"
+					   "\"domain\":\"kubernetes\","
+					   "\"path\":\"/version\","
+					   "\"status_codes\":[\"401\"],"
+					   "\"tls\":true}}}],\"targets\":[{"
 					   "\"type\":\"label_selector\","
 					   "\"label_selector\":{\"selector\":"
 					   "\"mengi.cloud/cluster=" CLUSTER_ID
@@ -133,9 +192,13 @@ Test(phase_make, a_load_balancer_whole_with_one_call)
 	asks(&t, "actions 13");
 	takes(&t, 200, "{\"actions\":[{\"id\":13,\"status\":\"success\"}]}",
 		"next");
+	asks(&t, "GET /load_balancers/4");
+	takes(&t, 200, trial_file(&t, "load_balancer/health.json"), "next");
 	asks(&t, "done");
 	cr_assert_str_eq(
 		recorded("load_balancer")->public_address, "203.0.113.7");
+	cr_assert_str_eq(
+		recorded("load_balancer")->private_address, "10.0.0.2");
 	cr_assert_eq(recorded("load_balancer")->action_count, 0);
 }
 
@@ -162,9 +225,13 @@ Test(phase_make, a_load_balancer_that_broke_is_made_again)
 
 #define BALANCER(address)                                                      \
 	"{\"load_balancer\":{\"id\":4,\"name\":\"n\",\"public_net\":{"         \
-	"\"ipv4\":{\"ip\":" address "}}}}"
+	"\"ipv4\":{\"ip\":" address "}},\"private_net\":[{\"network\":2,"      \
+	"\"ip\":\"10.0.0.2\"}]}}"
+#define BARE_BALANCER                                                          \
+	"{\"load_balancer\":{\"id\":4,\"name\":\"n\",\"public_net\":{"         \
+	"\"ipv4\":{\"ip\":\"203.0.113.7\"}},\"private_net\":[]}}"
 
-Test(phase_make, no_load_balancer_without_its_address)
+Test(phase_make, no_load_balancer_without_its_addresses)
 {
 	trial_begin(&t, GOAL_PROVISION, "load_balancer", 0);
 	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
@@ -172,6 +239,9 @@ Test(phase_make, no_load_balancer_without_its_address)
 	takes(&t, 201, BALANCER("null"), "next");
 	asks(&t, "GET /load_balancers/4");
 	takes(&t, 200, BALANCER("null"), "wait 500");
+	trial_lease_again(&t);
+	asks(&t, "GET /load_balancers/4");
+	takes(&t, 200, BARE_BALANCER, "wait 500");
 	trial_lease_again(&t);
 	asks(&t, "GET /load_balancers/4");
 	takes(&t, 200, BALANCER("\"203.0.113.7\""), "next");

@@ -34,6 +34,35 @@ TestSuite(phase_refresh, .init = set_up, .fini = tear_down);
 	"{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"" message   \
 	"\"}"
 
+#define ROLLOUT(name) "GET /apis/apps/v1/" SYSTEM "deployments/hcloud-" name
+#define ROLLED_OUT                                                             \
+	"{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},"          \
+	"\"status\":{\"observedGeneration\":2,\"updatedReplicas\":1,"          \
+	"\"availableReplicas\":1}}"
+/* The new pod is there and finds no place. */
+#define HALF_WAY                                                               \
+	"{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},"          \
+	"\"status\":{\"observedGeneration\":2,\"updatedReplicas\":1,"          \
+	"\"availableReplicas\":0}}"
+
+/* Both run again. */
+static void roll_out(void)
+{
+	asks(&t, ROLLOUT("cloud-controller-manager"));
+	takes(&t, 200, ROLLED_OUT, "next");
+	asks(&t, ROLLOUT("csi-controller"));
+	takes(&t, 200, ROLLED_OUT, "next");
+	asks(&t, "done");
+}
+
+static void restart(void)
+{
+	for (int i = 0; i < 3; i++) {
+		trial_ask(&t);
+		takes(&t, 200, "{}", "next");
+	}
+}
+
 static const struct secret *manifest(void)
 {
 	return &t.ask.request.manifest;
@@ -54,7 +83,7 @@ Test(phase_refresh, replaces_the_secret_and_restarts_its_readers)
 	asks(&t, DRIVER);
 	sends(&t, RESTART);
 	takes(&t, 200, "{}", "next");
-	asks(&t, "done");
+	roll_out();
 }
 
 Test(phase_refresh, does_not_miss_a_reader_that_was_removed)
@@ -65,19 +94,25 @@ Test(phase_refresh, does_not_miss_a_reader_that_was_removed)
 	takes(&t, 404, STATUS("not found"), "next");
 	asks(&t, DRIVER);
 	takes(&t, 404, STATUS("not found"), "next");
+	asks(&t, ROLLOUT("cloud-controller-manager"));
+	takes(&t, 404, STATUS("not found"), "next");
+	asks(&t, ROLLOUT("csi-controller"));
+	takes(&t, 404, STATUS("not found"), "next");
 	asks(&t, "done");
 }
 
 /* What the cluster answers says nothing about the token at Hetzner. */
 Test(phase_refresh, is_tried_again_whatever_goes_wrong)
 {
-	static const int statuses[] = {301, 400, 401, 403, 404, 409, 422};
+	static const int statuses[] = {400, 401, 403, 404, 409, 422};
 
 	for (size_t i = 0; i < COUNT(statuses); i++) {
 		asks(&t, SECRET);
 		takes(&t, statuses[i], STATUS("is forbidden"),
 			"failed retry cluster_refused");
-		says(&t, "is forbidden");
+		says(&t, "HTTP status 4");
+		cr_assert_not(strstr(t.err.text, "is forbidden"),
+			"a cluster's words are its owner's");
 		trial_lease_again(&t);
 	}
 	trial_ask(&t);
@@ -88,15 +123,37 @@ Test(phase_refresh, is_tried_again_whatever_goes_wrong)
 	cr_assert_str_eq(trial_take_lost(&t), "failed retry api_unreachable");
 	trial_lease_again(&t);
 	trial_ask(&t);
-	takes(&t, 429, STATUS("too many"), "wait 5000");
+	takes(&t, 429, STATUS("too many"), "failed retry cluster_refused");
 }
 
-Test(phase_refresh, never_gives_up)
+/* It goes on running with the token that it has; an operator is told. */
+Test(phase_refresh, gives_up_after_a_day)
 {
-	struct err err = {0};
+	t.facts.age_ms = 24 * 60 * 60 * 1000 - 1;
+	trial_ask(&t);
+	cr_assert_str_eq(trial_take_lost(&t), "failed retry api_unreachable");
+	trial_lease_again(&t);
+	t.facts.age_ms++;
+	trial_ask(&t);
+	cr_assert_str_eq(
+		trial_take_lost(&t), "failed refused cluster_unreachable");
+	says(&t, "for a day (connection refused)");
+	says(&t, "store the token again");
+	trial_lease_again(&t);
+	trial_ask(&t);
+	takes(&t, 200, "{}", "next");
+	asks(&t, CONTROLLER);
+	takes(&t, 403, STATUS("is forbidden"),
+		"failed refused cluster_unreachable");
+}
 
-	err_set(&err, ERR_RETRY, "cluster_refused", "x");
-	cr_assert_eq(phase_retry_ms(GOAL_REFRESH, &err, 10000), 60000);
+/* A cluster's silence is no outage of Hetzner, and its API makes nothing. */
+Test(phase_refresh, is_no_matter_of_hetzners)
+{
+	trial_ask(&t);
+	trial_take_lost(&t);
+	cr_assert_not(t.facts.outage);
+	cr_assert_not(t.facts.unanswered);
 }
 
 Test(phase_refresh, begins_anew_with_each_lease)
@@ -113,4 +170,33 @@ Test(phase_refresh, needs_an_address)
 {
 	facts_remove(&t.facts, "load_balancer", 0);
 	asks(&t, "failed bug not_recorded");
+}
+
+Test(phase_refresh, is_done_when_what_was_restarted_runs)
+{
+	restart();
+	asks(&t, ROLLOUT("cloud-controller-manager"));
+	takes(&t, 200, HALF_WAY, "wait 500");
+	cr_assert(strstr(t.facts.waiting,
+		"waiting for kube-system/hcloud-cloud-controller-manager"));
+	trial_lease_again(&t);
+	asks(&t, SECRET);
+	t.facts.age_ms = 10 * 60 * 1000;
+	restart();
+	trial_ask(&t);
+	takes(&t, 503, "", "wait 60000");
+	trial_lease_again(&t);
+	restart();
+	roll_out();
+}
+
+Test(phase_refresh, tells_who_does_not_start_with_the_new_token)
+{
+	restart();
+	asks(&t, ROLLOUT("cloud-controller-manager"));
+	takes(&t, 200, ROLLED_OUT, "next");
+	t.facts.age_ms = 24 * 60 * 60 * 1000;
+	asks(&t, ROLLOUT("csi-controller"));
+	takes(&t, 200, HALF_WAY, "failed refused not_rolled_out");
+	says(&t, "kube-system/hcloud-csi-controller");
 }

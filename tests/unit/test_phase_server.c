@@ -21,6 +21,7 @@ TestSuite(phase_server, .fini = tear_down);
 					    "\"demo-6f1c2b3a-ssh-key\"],"      \
 					    "\"public_net\":{"                 \
 					    "\"enable_ipv4\":true,"            \
+					    "\"ipv4\":6,"                      \
 					    "\"enable_ipv6\":true},"           \
 					    "\"firewalls\":[{\"firewall\":3}]" \
 					    "}"
@@ -49,6 +50,16 @@ static void create_gateway(void)
 	takes(&t, 201, trial_file(&t, "server/created.json"), "next");
 	asks(&t, "waits 500");
 	trial_lease_again(&t);
+}
+
+Test(phase_server, a_gateway_relays_to_an_api_that_is_not_for_everybody)
+{
+	begin_gateway();
+	trial_ask(&t);
+	cr_assert(strstr(trial_user_data(&t), "10.0.0.0/16 nowhere"));
+	strcpy(t.facts.cluster.api_sources, "192.0.2.0/24");
+	trial_ask(&t);
+	cr_assert(strstr(trial_user_data(&t), "10.0.0.0/16 10.0.0.2"));
 }
 
 Test(phase_server, a_gateway_comes_up_undisturbed)
@@ -195,9 +206,24 @@ Test(phase_server, an_attached_gateway_is_done)
 {
 	attach_gateway();
 	takes(&t, 422, ERROR("server_already_attached"), "next");
+	asks(&t, "GET /servers/42/actions?status=running&status=error"
+		 "&sort=id:desc");
+	takes(&t, 200, ACTIONS(""), "next");
 	asks(&t, "done");
 	cr_assert_str_eq(
 		recorded("nat_gateway", 0)->private_address, "10.0.0.254");
+}
+
+/* The reply to the first request was lost, and its action goes on. */
+Test(phase_server, a_gateway_that_is_being_attached_is_awaited)
+{
+	attach_gateway();
+	takes(&t, 422, ERROR("server_already_attached"), "next");
+	trial_ask(&t);
+	takes(&t, 200, ACTIONS(ACTION(103, "running")), "next");
+	asks(&t, "actions 103");
+	takes(&t, 200, ACTIONS(ACTION(103, "success")), "next");
+	asks(&t, "done");
 }
 
 Test(phase_server, a_gateway_that_vanished_is_made_again)
@@ -238,6 +264,8 @@ Test(phase_server, an_adopted_gateway_is_attached)
 	t.facts.lease_count = 2;
 	trial_ask(&t);
 	takes(&t, 200, ADOPTED(""), "next");
+	trial_ask(&t);
+	takes(&t, 200, ACTIONS(""), "next");
 	asks(&t, "POST /servers/42/actions/attach_to_network");
 }
 
@@ -250,6 +278,8 @@ Test(phase_server, an_adopted_gateway_may_be_attached_already)
 		ADOPTED("{\"network\":99,\"ip\":\"10.9.0.2\"},"
 			"{\"network\":2,\"ip\":\"10.0.0.254\"}"),
 		"next");
+	trial_ask(&t);
+	takes(&t, 200, ACTIONS(""), "next");
 	asks(&t, "done");
 	cr_assert_str_eq(
 		recorded("nat_gateway", 0)->private_address, "10.0.0.254");
@@ -342,7 +372,7 @@ Test(phase_server, sold_out_for_good_names_others)
 	takes(&t, 200, TYPES("null", "cpx32"),
 		"failed retry resource_unavailable");
 	says(&t, "or try again later. Offered in fsn1: cpx22, cpx32.");
-	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &t.err, 10), -1);
+	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &t.facts, &t.err), -1);
 }
 
 Test(phase_server, sold_out_that_shows_late_names_others_too)

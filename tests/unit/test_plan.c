@@ -1,4 +1,4 @@
-/* The plans prove well-formed, and draw themselves for the README. */
+/* The plans prove well-formed, and the README shows what they are. */
 #include <byoc/phase.h>
 
 #include <criterion/criterion.h>
@@ -11,8 +11,8 @@ static void check_steps(const struct phase *phase)
 	size_t count = 0;
 
 	for (const struct step *step = phase->steps; step->name; step++) {
-		cr_assert(step->met && step->ask && step->take, "%s/%s",
-			phase->name, step->name);
+		cr_assert(step->met && step->ask, "%s/%s", phase->name,
+			step->name);
 		count++;
 	}
 	cr_assert_gt(count, 0, "%s has no steps", phase->name);
@@ -58,7 +58,17 @@ Test(plan, of_a_refresh_is_well_formed)
 	check_plan(GOAL_REFRESH);
 }
 
-/* All that nothing else needs: the plan must end in one phase. */
+Test(plan, of_a_later_sweep_is_well_formed)
+{
+	check_plan(GOAL_SWEEP);
+}
+
+Test(plan, of_a_survey_is_well_formed)
+{
+	check_plan(GOAL_SURVEY);
+}
+
+/* A new phase has to be needed by a later one, in the end by the last. */
 Test(plan, ends_in_one_phase_that_waits_for_all)
 {
 	for (int goal = 0; goal < GOAL_COUNT; goal++) {
@@ -66,10 +76,13 @@ Test(plan, ends_in_one_phase_that_waits_for_all)
 		const struct phase *phases =
 			plan_phases((enum goal)goal, &count);
 		unsigned reached = PHASE_BIT(count - 1);
-		for (size_t i = count; i-- > 0;)
-			if (reached & PHASE_BIT(i))
-				reached |= phases[i].needs;
-		cr_assert_eq(reached, PHASE_BIT(count) - 1);
+		for (size_t i = count; i-- > 0;) {
+			cr_assert(reached & PHASE_BIT(i),
+				"%s: the plan ends without %s, for no later "
+				"phase needs it (see src/phase/plan.c)",
+				words_text(&goal_words, goal), phases[i].name);
+			reached |= phases[i].needs;
+		}
 	}
 }
 
@@ -131,46 +144,85 @@ static struct err error_of(enum err_kind kind, const char *code)
 	return err;
 }
 
+/* After how long the n-th failure of its kind is tried again. */
+static int retry_ms(enum goal goal, const char *code, int nth)
+{
+	const struct facts facts = {.failures = nth - 1};
+	struct err err = error_of(ERR_RETRY, code);
+
+	return phase_retry_ms(goal, &facts, &err);
+}
+
 Test(plan, tries_again_ever_more_slowly)
 {
 	static const int waits[] = {500, 1000, 2000, 5000, 15000, 60000, 60000};
-	struct err err = error_of(ERR_RETRY, "api_unreachable");
 
 	for (int i = 0; i < (int)COUNT(waits); i++)
-		cr_assert_eq(
-			phase_retry_ms(GOAL_PROVISION, &err, i + 1), waits[i]);
-	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &err, 19), 60000);
-	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &err, 20), -1);
+		cr_assert_eq(retry_ms(GOAL_PROVISION, "bad_answer", i + 1),
+			waits[i]);
+	cr_assert_eq(retry_ms(GOAL_PROVISION, "bad_answer", 19), 60000);
+	cr_assert_eq(retry_ms(GOAL_PROVISION, "bad_answer", 20), -1);
 }
 
-Test(plan, gives_up_sooner_on_what_is_sold_out)
+Test(plan, gives_up_sooner_on_what_is_sold_out_or_gone)
 {
-	struct err err = error_of(ERR_RETRY, "resource_unavailable");
-
-	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &err, 9), 60000);
-	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &err, 10), -1);
-	err = error_of(ERR_RETRY, "placement_error");
-	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &err, 10), -1);
+	cr_assert_eq(
+		retry_ms(GOAL_PROVISION, "resource_unavailable", 9), 60000);
+	cr_assert_eq(retry_ms(GOAL_PROVISION, "resource_unavailable", 10), -1);
+	cr_assert_eq(retry_ms(GOAL_PROVISION, "placement_error", 10), -1);
+	cr_assert_eq(retry_ms(GOAL_PROVISION, "resource_gone", 4), 5000);
+	cr_assert_eq(retry_ms(GOAL_PROVISION, "resource_gone", 5), -1);
 }
 
-Test(plan, never_gives_up_a_teardown_or_a_validation)
+/* Six hours at least, and what failed otherwise before does not count. */
+Test(plan, sits_an_outage_out)
 {
+	struct facts facts = {.outage = true, .failures = 19};
 	struct err err = error_of(ERR_RETRY, "api_unreachable");
+	int64_t waited_ms = 0;
 
-	cr_assert_eq(phase_retry_ms(GOAL_TEARDOWN, &err, 1000000), 60000);
-	cr_assert_eq(phase_retry_ms(GOAL_COUNT, &err, 1000000), 60000);
+	for (int ms; (ms = phase_retry_ms(GOAL_PROVISION, &facts, &err)) >= 0;
+		facts.outages++) {
+		cr_assert_leq(ms, 60000);
+		waited_ms += ms;
+	}
+	cr_assert_geq(waited_ms, 6 * 60 * 60 * 1000);
+	cr_assert_leq(waited_ms, 8 * 60 * 60 * 1000);
+	/* Nor does the outage count against what fails after it. */
+	facts.outage = false;
+	facts.failures = 0;
+	cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &facts, &err), 500);
+}
+
+Test(plan, never_gives_up_a_teardown_a_sweep_or_a_validation)
+{
+	cr_assert_eq(retry_ms(GOAL_TEARDOWN, "still_busy", 1000000), 60000);
+	cr_assert_eq(retry_ms(GOAL_SWEEP, "still_busy", 1000000), 60000);
+	cr_assert_eq(retry_ms(GOAL_COUNT, "no_verdict", 1000000), 60000);
+}
+
+Test(plan, comes_back_to_a_silent_cluster_ever_more_rarely)
+{
+	cr_assert_eq(retry_ms(GOAL_REFRESH, "api_unreachable", 6), 60000);
+	cr_assert_eq(retry_ms(GOAL_REFRESH, "api_unreachable", 7), 300000);
+	cr_assert_eq(retry_ms(GOAL_REFRESH, "api_unreachable", 8), 900000);
+	cr_assert_eq(retry_ms(GOAL_REFRESH, "api_unreachable", 9), 3600000);
+	cr_assert_eq(retry_ms(GOAL_REFRESH, "cluster_refused", 99), 3600000);
 }
 
 Test(plan, does_not_retry_what_will_not_pass)
 {
 	static const enum err_kind kinds[] = {
 		ERR_REFUSED, ERR_CREDENTIAL, ERR_BAD_INPUT, ERR_BUG};
+	const struct facts facts = {0};
 
-	for (size_t i = 0; i < COUNT(kinds); i++) {
-		struct err err = error_of(kinds[i], "x");
-		cr_assert_eq(phase_retry_ms(GOAL_PROVISION, &err, 1), -1);
-		cr_assert_eq(phase_retry_ms(GOAL_TEARDOWN, &err, 1), -1);
-	}
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		for (int goal = 0; goal <= GOAL_COUNT; goal++) {
+			struct err err = error_of(kinds[i], "x");
+			cr_assert_eq(
+				phase_retry_ms((enum goal)goal, &facts, &err),
+				-1);
+		}
 }
 
 /* Only the nearest needs: what they need in turn goes without saying. */
@@ -202,21 +254,34 @@ static void draw(FILE *out, enum goal goal)
 	}
 }
 
-/* BYOC_DRAW_PLANS=1 prints the README's diagrams (Mermaid). */
-Test(plan, draws_itself)
+static char *read_file(const char *path)
 {
 	char *text = NULL;
+	size_t room = 0;
+	FILE *file = fopen(path, "r");
+
+	cr_assert(file, "%s", path);
+	cr_assert_gt(getdelim(&text, &room, '\0', file), 0, "%s", path);
+	fclose(file);
+	return text;
+}
+
+/* BYOC_DRAW_PLANS=1 prints the diagrams of all plans (Mermaid). */
+Test(plan, is_drawn_in_the_readme)
+{
+	char *text = NULL, *readme = read_file(README);
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
-	for (int goal = 0; goal < GOAL_COUNT; goal++)
-		draw(out, (enum goal)goal);
+	fprintf(out, "```mermaid\n");
+	draw(out, GOAL_PROVISION);
+	fprintf(out, "```\n");
+	for (int goal = 0; getenv("BYOC_DRAW_PLANS") && goal < GOAL_COUNT;
+		goal++)
+		draw(stderr, (enum goal)goal);
 	fclose(out);
-	cr_assert(strstr(text, "    network --> load_balancer\n"));
-	cr_assert(strstr(text, "    nat_gateway --> ready\n"));
-	cr_assert(strstr(text, "    halt --> ssh_keys\n"));
-	cr_assert_not(strstr(text, "    prepare --> ready\n"));
-	if (getenv("BYOC_DRAW_PLANS"))
-		fputs(text, stderr);
+	cr_assert(strstr(readme, text),
+		"README.md shows another plan than this:\n%s", text);
 	free(text);
+	free(readme);
 }

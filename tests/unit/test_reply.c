@@ -80,7 +80,42 @@ Test(reply, knows_every_code)
 	}
 }
 
-Test(reply, goes_by_status_where_there_is_no_code)
+/* What stands between us and the API may say what it likes. */
+Test(reply, no_verdict_without_hetzners_own_word)
+{
+	static const int statuses[] = {301, 400, 401, 403, 404, 408, 409, 410,
+		412, 413, 418, 422, 423, 451, 500, 502, 503, 504};
+	static const char *const bodies[] = {"",
+		"<html><body>502 Bad Gateway</body></html>", "null", "[]", "1",
+		"{\"error\":null}", "{\"error\":\"x\"}",
+		"{\"error\":{\"code\":7,\"message\":[]}}",
+		"{\"error\":{\"code\":\"\",\"details\":[1]}}"};
+
+	for (size_t i = 0; i < COUNT(statuses); i++)
+		for (size_t j = 0; j < COUNT(bodies); j++) {
+			struct reply reply = read_text(statuses[i], bodies[j]);
+			struct err err = {0};
+			cr_assert_eq(reply.class, REPLY_TRANSIENT, "%d %s",
+				statuses[i], bodies[j]);
+			cr_assert_eq(strncmp(reply.code, "http_", 5), 0);
+			cr_assert(reply.message[0]);
+			reply_fail(&reply, "Asking Hetzner", &err);
+			cr_assert_eq(err.kind, ERR_RETRY);
+			reply_clear(&reply);
+		}
+}
+
+/* Whoever says it: it is to be asked less often. */
+Test(reply, too_many_requests_need_no_code)
+{
+	struct reply reply = read_text(429, "<html>");
+
+	cr_assert_eq(reply.class, REPLY_RATE_LIMIT);
+	reply_clear(&reply);
+}
+
+/* A code that is not in the table is Hetzner's word all the same. */
+Test(reply, goes_by_status_where_the_code_is_new)
 {
 	static const struct {
 		int status;
@@ -97,27 +132,45 @@ Test(reply, goes_by_status_where_there_is_no_code)
 		{423, REPLY_BUSY},
 		{429, REPLY_RATE_LIMIT},
 		{500, REPLY_TRANSIENT},
-		{502, REPLY_TRANSIENT},
 		{503, REPLY_TRANSIENT},
-		{504, REPLY_TRANSIENT},
 		{301, REPLY_TRANSIENT},
 	};
-	static const char *const bodies[] = {"",
-		"<html><body>502 Bad Gateway</body></html>", "null", "[]", "1",
-		"{\"error\":null}", "{\"error\":\"x\"}",
-		"{\"error\":{\"code\":7,\"message\":[]}}",
-		"{\"error\":{\"code\":\"\",\"details\":[1]}}"};
 
-	for (size_t i = 0; i < COUNT(cases); i++)
-		for (size_t j = 0; j < COUNT(bodies); j++) {
-			struct reply reply =
-				read_text(cases[i].status, bodies[j]);
-			cr_assert_eq(reply.class, cases[i].class, "%d %s",
-				cases[i].status, bodies[j]);
-			cr_assert_eq(strncmp(reply.code, "http_", 5), 0);
-			cr_assert(reply.message[0]);
-			reply_clear(&reply);
-		}
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct reply reply = read_text(
+			cases[i].status, "{\"error\":{\"code\":\"new\"}}");
+		cr_assert_eq(
+			reply.class, cases[i].class, "%d", cases[i].status);
+		reply_clear(&reply);
+	}
+}
+
+Test(reply, a_clusters_verdict_is_its_status_and_nothing_else)
+{
+	static const struct {
+		int status;
+		enum reply_class class;
+		const char *code, *message;
+	} cases[] = {
+		{200, REPLY_OK, "", ""},
+		{404, REPLY_NOT_FOUND, "http_404", "HTTP status 404"},
+		{403, REPLY_REFUSED, "http_403", "HTTP status 403"},
+		{401, REPLY_REFUSED, "http_401", "HTTP status 401"},
+		{409, REPLY_REFUSED, "http_409", "HTTP status 409"},
+		{429, REPLY_RATE_LIMIT, "http_429", "HTTP status 429"},
+		{500, REPLY_TRANSIENT, "http_500", "HTTP status 500"},
+		{301, REPLY_TRANSIENT, "http_301", "HTTP status 301"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct reply reply;
+		reply_read_cluster(&reply, cases[i].status);
+		cr_assert_eq(
+			reply.class, cases[i].class, "%d", cases[i].status);
+		cr_assert_str_eq(reply.code, cases[i].code);
+		cr_assert_str_eq(reply.message, cases[i].message);
+		cr_assert_null(reply.body);
+	}
 }
 
 Test(reply, names_the_fields_that_are_complained_of)
@@ -155,7 +208,7 @@ Test(reply, names_bad_tokens_in_our_words)
 		int status;
 		const char *body, *code;
 	} cases[] = {
-		{401, "", "unknown_token"},
+		{401, "{\"error\":{\"code\":\"new\"}}", "unknown_token"},
 		{401, "{\"error\":{\"code\":\"unauthorized\"}}",
 			"unknown_token"},
 		{403, "{\"error\":{\"code\":\"token_readonly\"}}",

@@ -1,9 +1,8 @@
 /* Sealed secrets: what opens, what does not, and what a person is told. */
-#include <byoc/seal.h>
+#include "key_folder.h"
 
 #include <byoc/memory.h>
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,56 +11,7 @@
 
 #define CONTEXT "credential:7d1f8c1e-0c7b-4b39-9a5e-0a3f6f0f8f11:token"
 
-enum { PATH_ROOM = 512 };
-
-static char dir[PATH_ROOM];
-static char first_key[SEAL_KEY_ID_SIZE];
-
-static const char *path_of(const char *name, const char *suffix)
-{
-	static char path[2 * PATH_ROOM];
-
-	int size = snprintf(path, sizeof path, "%s/%s%s", dir, name, suffix);
-	cr_assert_lt((size_t)size, sizeof path);
-	return path;
-}
-
-static void make_key(char key_id[SEAL_KEY_ID_SIZE])
-{
-	struct err err = {0};
-
-	cr_assert(keyring_make_key(dir, key_id, &err), "%s", err.text);
-}
-
-static void make_folder(void)
-{
-	strcpy(dir, "/tmp/byoc-test-seal-XXXXXX");
-	cr_assert(mkdtemp(dir));
-	make_key(first_key);
-}
-
-static void remove_folder(void)
-{
-	DIR *folder = opendir(dir);
-	struct dirent *entry;
-
-	while (folder && (entry = readdir(folder)))
-		remove(path_of(entry->d_name, ""));
-	if (folder)
-		closedir(folder);
-	rmdir(dir);
-}
-
-TestSuite(seal, .init = make_folder, .fini = remove_folder);
-
-static struct keyring *load(void)
-{
-	struct err err = {0};
-	struct keyring *keyring = keyring_load(dir, true, &err);
-
-	cr_assert(keyring, "%s", err.text);
-	return keyring;
-}
+TestSuite(seal, .init = key_folder_make, .fini = key_folder_remove);
 
 static char *seal_text(const struct keyring *keyring, const char *text)
 {
@@ -96,27 +46,6 @@ static void expect_refused(const struct keyring *keyring, const char *context,
 		err.code, code, "%s is not %s (%s)", err.code, code, sealed);
 	cr_expect_null(plain.bytes);
 	secret_clear(&plain);
-}
-
-static void expect_not_loaded(
-	bool must_open, const char *code, const char *part_of_text)
-{
-	struct err err = {0};
-
-	cr_expect_null(keyring_load(dir, must_open, &err));
-	cr_expect_str_eq(err.code, code);
-	cr_expect(strstr(err.text, part_of_text), "%s lacks %s", err.text,
-		part_of_text);
-}
-
-static void write_file(const char *path, const char *text, mode_t mode)
-{
-	FILE *file = fopen(path, "w");
-
-	cr_assert(file);
-	fputs(text, file);
-	fclose(file);
-	cr_assert_eq(chmod(path, mode), 0);
 }
 
 Test(seal, opens_what_it_sealed)
@@ -242,6 +171,7 @@ Test(seal, refuses_malformed_texts)
 		"byoc1.0123456789abcde.AAAA",
 		"byoc1.0123456789abcdef0.AAAA",
 		"byoc2.0123456789abcdef.AAAA",
+		"byoc3.0123456789abcdef.AAAA",
 		"byoc1.0123456789abcdef.not base64",
 		" byoc1.0123456789abcdef.AAAA",
 		"a token somebody forgot to seal",
@@ -283,6 +213,8 @@ Test(seal, reads_the_key_id_of_a_sealed_text)
 
 	cr_expect(sealed_key_id("byoc1.0123456789abcdef.AAAA", id));
 	cr_expect_str_eq(id, "0123456789abcdef");
+	cr_expect(sealed_key_id("byoc2.123456789abcdef0.AAAA", id));
+	cr_expect_str_eq(id, "123456789abcdef0");
 	cr_expect_not(sealed_key_id("byoc1.0123456789abcdef", id));
 	cr_expect_not(sealed_key_id("", id));
 }
@@ -294,13 +226,9 @@ Test(seal, uses_the_newest_key_and_opens_with_all)
 	char *old = seal_text(keyring, "sealed before");
 
 	keyring_free(keyring);
-	usleep(2000); /* keys are told apart by the millisecond */
 	make_key(second_key);
 	keyring = load();
 	cr_expect_str_eq(keyring_newest(keyring), second_key);
-	cr_expect(keyring_opens(keyring, first_key));
-	cr_expect(keyring_opens(keyring, second_key));
-	cr_expect_not(keyring_opens(keyring, "0123456789abcdef"));
 
 	char *young = seal_text(keyring, "sealed after");
 	char id[SEAL_KEY_ID_SIZE];
@@ -324,7 +252,6 @@ Test(seal, needs_only_the_public_key_to_seal)
 	expect_not_loaded(true, "keyring_cannot_open", "byoc keygen");
 	struct keyring *dashboard = keyring_load(dir, false, &err);
 	cr_assert(dashboard, "%s", err.text);
-	cr_expect_not(keyring_opens(dashboard, first_key));
 	cr_assert(seal(dashboard, CONTEXT, "a token", 7, &sealed, &err));
 	expect_refused(dashboard, CONTEXT, sealed, "sealed_unknown_key");
 	keyring_free(dashboard);
@@ -365,14 +292,17 @@ Test(seal, refuses_what_is_not_a_key_file)
 	static const char *const texts[] = {
 		"",
 		"\n",
-		"byoc-key-1 secret 2026-01-31T12:00:00.000Z AAAA\n",
-		"byoc-key-1 public 2026-01-31T12:00:00.000Z "
+		"byoc-key-2 secret 2026-01-31T12:00:00.000Z AAAA\n",
+		/* What opens boxes, without the workers' own key. */
+		"byoc-key-2 secret 2026-01-31T12:00:00.000Z "
 		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"byoc-key-1 secret yesterday "
+		"byoc-key-2 public 2026-01-31T12:00:00.000Z "
 		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"byoc-key-1 secret 2026-01-31T12:00:00.000Z "
+		"byoc-key-2 secret yesterday "
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+		"byoc-key-2 secret 2026-01-31T12:00:00.000Z "
 		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-		"byoc-key-1 secret 2026-01-31T12:00:00.000Z "
+		"byoc-key-2 secret 2026-01-31T12:00:00.000Z "
 		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nmore\n",
 	};
 
@@ -413,7 +343,7 @@ Test(seal, tells_how_to_make_a_key_where_there_is_none)
 
 Test(seal, makes_the_key_folder_when_it_is_missing)
 {
-	char inner[2 * PATH_ROOM];
+	char inner[2 * sizeof dir];
 	char id[SEAL_KEY_ID_SIZE];
 	struct err err = {0};
 	struct stat status;
@@ -428,7 +358,7 @@ Test(seal, makes_the_key_folder_when_it_is_missing)
 	cr_expect_str_eq(keyring_newest(keyring), id);
 	keyring_free(keyring);
 
-	char name[PATH_ROOM];
+	char name[64];
 	snprintf(name, sizeof name, "inner/%s", id);
 	remove(path_of(name, ".key"));
 	remove(path_of(name, ".pub"));
@@ -450,7 +380,6 @@ Test(seal, removes_a_key_but_never_the_newest)
 	struct err err = {0};
 
 	expect_removal_refused(first_key, "key_newest", first_key);
-	usleep(2000); /* keys are told apart by the millisecond */
 	make_key(second_key);
 	expect_removal_refused(second_key, "key_newest", "byoc keygen");
 	expect_removal_refused("0123456789abcdef", "key_unknown", dir);
@@ -461,9 +390,7 @@ Test(seal, removes_a_key_but_never_the_newest)
 	cr_expect_neq(access(path_of(first_key, ".key"), F_OK), 0);
 	cr_expect_neq(access(path_of(first_key, ".pub"), F_OK), 0);
 	expect_removal_refused(first_key, "key_unknown", first_key);
-	struct keyring *keyring = load();
-	cr_expect(keyring_opens(keyring, second_key));
-	keyring_free(keyring);
+	keyring_free(load());
 }
 
 Test(seal, removes_half_a_key)
@@ -471,7 +398,6 @@ Test(seal, removes_half_a_key)
 	char second_key[SEAL_KEY_ID_SIZE];
 	struct err err = {0};
 
-	usleep(2000);
 	make_key(second_key);
 	cr_assert_eq(remove(path_of(first_key, ".pub")), 0);
 	cr_assert(keyring_remove_key(dir, first_key, &err), "%s", err.text);

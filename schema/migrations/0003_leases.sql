@@ -1,0 +1,228 @@
+-- How a worker comes by a phase, and keeps it.
+
+-- ---- Leases ----
+
+-- A job for a phase, and what is to become of it.
+CREATE TYPE byoc.phase_job AS (
+    n integer,
+    cluster_id uuid,
+    run integer,
+    phase text,
+    index integer,
+    job_id uuid,
+    mine boolean,
+    credential_id uuid,
+    verdict text,
+    wait_ms integer
+);
+
+-- Claims the phases of all jobs received in a tick. Each element of jobs: n,
+-- cluster_id, run, phase, index, job_id, and mine: this worker's own lease, the
+-- answer to which was lost, may be taken over. `places` says how many jobs of a
+-- credential may be leased now, `share` how many of each that is not in it.
+-- Each job gets a row:
+--   leased   it is ours, with everything that its phase may need to know
+--   busy     come back in wait_ms: somebody has the phase or its cluster, or it
+--            is not due yet
+--   crowded  its credential, which is told, has no place left: it waits in the
+--            broker
+--   void     done already, of an older run, or replaced by a newer message
+CREATE FUNCTION byoc.lease_phases(jobs jsonb, worker uuid, lease_ms integer,
+                                  share integer, places jsonb)
+RETURNS TABLE (n integer, verdict text, wait_ms integer, lease json)
+LANGUAGE plpgsql AS $$
+DECLARE
+    judged byoc.phase_job[] := byoc.judge_phases(jobs, worker, share, places);
+    locked uuid[] := byoc.lock_clusters(ARRAY(
+        SELECT DISTINCT j.cluster_id FROM unnest(judged) j
+        WHERE j.verdict IN ('leased', 'idle')));
+    claimed integer[];
+    leases json[];
+    started byoc.phases[];
+BEGIN
+    WITH taken AS (
+        UPDATE byoc.phases p
+        SET status = 'leased', lease_owner = worker,
+            lease_token = p.lease_token + 1, leases = p.leases + 1,
+            lease_until = clock_timestamp()
+                          + lease_ms * interval '1 millisecond',
+            started_at = coalesce(p.started_at, clock_timestamp()),
+            unanswered_at = CASE WHEN p.status = 'leased' AND NOT j.mine
+                                 THEN p.lease_until
+                                 ELSE p.unanswered_at END
+        FROM unnest(judged) j
+        JOIN byoc.clusters c ON c.id = j.cluster_id
+        JOIN byoc.credentials k ON k.id = c.credential_id
+        WHERE j.verdict = 'leased' AND c.id = ANY (locked)
+          AND c.run = j.run AND c.active AND k.active_sealed_token IS NOT NULL
+          AND p.cluster_id = j.cluster_id AND p.run = j.run
+          AND p.phase = j.phase AND p.index = j.index AND p.job_id = j.job_id
+          AND (p.status = 'queued'
+               OR p.status = 'leased'
+                  AND (byoc.is_past(p.lease_until)
+                       OR j.mine AND p.lease_owner = worker))
+        RETURNING j.n, p, (SELECT row_to_json(l) FROM (SELECT
+            c.goal, p.lease_token, p.leases, p.failures, p.outages,
+            (1000 * extract(epoch FROM
+                clock_timestamp() - p.started_at))::bigint AS age_ms,
+            -- what may still make something: also what ended without an
+            -- answer a short while ago
+            (SELECT count(*) FROM byoc.phases o
+             WHERE o.cluster_id = c.id AND o.run < c.run
+               AND NOT byoc.is_past(interval '1 minute' + greatest(
+                   CASE o.status WHEN 'leased' THEN o.lease_until END,
+                   o.unanswered_at))
+            ) AS older_leases,
+            CASE WHEN c.goal IN ('teardown', 'sweep', 'survey') THEN
+                CASE c.goal WHEN 'survey' THEN c.survey ELSE c.removal END
+                || jsonb_build_object(
+                    'token_version', k.token_version,
+                    'unproven', k.token_version > c.proven_version,
+                    'swept', ARRAY(SELECT s.swept FROM byoc.phases s
+                                   WHERE s.cluster_id = c.id AND s.run = c.run
+                                     AND s.swept IS NOT NULL))
+            END AS removal,
+            k.id AS credential_id, k.active_sealed_token AS sealed_token,
+            (SELECT row_to_json(x) FROM (SELECT
+                c.id, c.name, c.location, c.type, c.workers, c.status,
+                c.server_type, c.gateway_type,
+                c.pod_security, c.was_ready, c.ingress,
+                array_to_string(c.api_sources, ',') AS api_sources,
+                array_to_string(c.ssh_sources, ',') AS ssh_sources,
+                c.ssh_public_key, c.sealed_authorities,
+                c.sealed_join_token) x) AS cluster,
+            (SELECT coalesce(json_agg(x), '[]') FROM (SELECT
+                r.kind, r.hetzner_id AS id, r.name, r.phase, r.index,
+                host(r.public_address) AS public_address,
+                host(r.private_address) AS private_address, r.actions,
+                r.why
+                FROM byoc.resources r WHERE r.cluster_id = c.id) x
+            ) AS resources) l) AS lease
+    )
+    SELECT array_agg(t.n), array_agg(t.lease),
+           array_agg(t.p ORDER BY t.n) FILTER (WHERE (t.p).leases = 1)
+    INTO claimed, leases, started FROM taken t;
+    PERFORM byoc.emit_phases(started) WHERE started IS NOT NULL;
+    PERFORM byoc.note_crowds(judged)
+    WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'crowded');
+    PERFORM byoc.stop_without_token(ARRAY(
+        SELECT j.cluster_id FROM unnest(judged) j
+        WHERE j.verdict = 'idle' AND j.cluster_id = ANY (locked)))
+    WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'idle');
+
+    RETURN QUERY
+    SELECT c.n, 'leased', NULL::integer, c.lease
+    FROM unnest(claimed, leases) c(n, lease)
+    UNION ALL
+    SELECT j.n,
+           CASE WHEN j.verdict = 'idle' AND j.cluster_id = ANY (locked)
+                THEN 'void'
+                WHEN j.verdict IN ('leased', 'idle') THEN 'busy'
+                ELSE j.verdict END,
+           coalesce(j.wait_ms, 250),
+           CASE j.verdict WHEN 'crowded' THEN
+               json_build_object('credential_id', j.credential_id) END
+    FROM unnest(judged) j
+    WHERE (j.n = ANY (claimed)) IS NOT TRUE;
+END $$;
+
+-- What is to become of jobs, by what can be seen before anything is locked:
+-- leased, if its cluster can be locked and nothing else happens first; idle,
+-- if there is no token to work with; or as lease_phases answers. What is void
+-- here stays so.
+CREATE FUNCTION byoc.judge_phases(jobs jsonb, worker uuid, share integer,
+                                  places jsonb)
+RETURNS byoc.phase_job[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ROW (s.n, s.cluster_id, s.run, s.phase, s.index, s.job_id,
+                    s.mine, s.credential_id,
+                    CASE WHEN s.verdict = 'leased' AND s.place > coalesce(
+                             (places ->> s.credential_id::text)::integer, share)
+                         THEN 'crowded' ELSE s.verdict END,
+                    s.wait_ms)::byoc.phase_job
+        FROM (SELECT j.*, c.credential_id, v.verdict,
+                     row_number() OVER (PARTITION BY c.credential_id, v.verdict
+                                        ORDER BY j.n) AS place,
+                     CASE v.verdict WHEN 'busy' THEN
+                         ceil(1000 * extract(epoch FROM
+                              coalesce(p.lease_until, p.due_at)
+                              - clock_timestamp()))::integer END AS wait_ms
+              FROM (SELECT n, cluster_id, run, phase, index, job_id,
+                           coalesce(mine, false) AS mine
+                    FROM jsonb_populate_recordset(NULL::byoc.phase_job, jobs)) j
+              LEFT JOIN byoc.phases p
+                     ON p.cluster_id = j.cluster_id AND p.run = j.run
+                    AND p.phase = j.phase AND p.index = j.index
+              LEFT JOIN byoc.clusters c ON c.id = p.cluster_id
+              LEFT JOIN byoc.credentials k ON k.id = c.credential_id,
+              LATERAL (SELECT CASE
+                  WHEN p.job_id IS DISTINCT FROM j.job_id
+                    OR p.status NOT IN ('queued', 'leased')
+                    OR c.run <> p.run OR NOT c.active THEN 'void'
+                  WHEN p.status = 'queued' AND NOT byoc.is_past(p.due_at, '2 hours')
+                    OR p.status = 'leased'
+                       AND NOT byoc.is_past(p.lease_until)
+                       AND NOT (j.mine AND p.lease_owner = worker) THEN 'busy'
+                  WHEN k.active_sealed_token IS NULL THEN 'idle'
+                  ELSE 'leased' END) v(verdict)) s);
+END $$;
+
+-- Phases of a crowded credential wait in the broker, for some seconds, and
+-- nothing in their rows says so: the watchdog is not to miss them. Told again
+-- every ten seconds.
+CREATE FUNCTION byoc.note_crowds(jobs byoc.phase_job[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    now timestamptz := clock_timestamp();
+BEGIN
+    UPDATE byoc.credentials k SET crowded_until = now + interval '80 seconds'
+    WHERE k.id IN (
+        SELECT l.id FROM byoc.credentials l
+        WHERE l.id IN (SELECT j.credential_id FROM unnest(jobs) j
+                       WHERE j.verdict = 'crowded')
+          AND (l.crowded_until IS NULL
+               OR l.crowded_until < now + interval '70 seconds')
+        FOR NO KEY UPDATE SKIP LOCKED);
+END $$;
+
+-- Renews leases that are still ours. Each element: n, lease_token, and
+-- cluster_id, run, phase and index, or credential_id. Locks rows of phases
+-- only, so that a lease outlives a cluster's lock that somebody keeps. Returns
+-- the n that were renewed.
+CREATE FUNCTION byoc.renew_leases(leases jsonb, lease_ms integer)
+RETURNS SETOF integer LANGUAGE plpgsql AS $$
+DECLARE
+    lease_end timestamptz :=
+        clock_timestamp() + lease_ms * interval '1 millisecond';
+BEGIN
+    RETURN QUERY
+    WITH held AS (
+        SELECT l.n, p.ctid
+        FROM jsonb_to_recordset(leases)
+             l(n integer, lease_token bigint, cluster_id uuid, run integer,
+               phase text, index integer)
+        JOIN byoc.phases p ON p.cluster_id = l.cluster_id AND p.run = l.run
+         AND p.phase = l.phase AND p.index = l.index
+         AND p.lease_token = l.lease_token
+        WHERE p.status = 'leased'
+        FOR NO KEY UPDATE OF p SKIP LOCKED
+    )
+    UPDATE byoc.phases p SET lease_until = lease_end
+    FROM held WHERE p.ctid = held.ctid
+    RETURNING held.n;
+
+    RETURN QUERY
+    WITH held AS (
+        SELECT l.n, k.id
+        FROM jsonb_to_recordset(leases)
+             l(n integer, lease_token bigint, credential_id uuid)
+        JOIN byoc.credentials k ON k.id = l.credential_id
+         AND k.lease_token = l.lease_token
+        WHERE k.lease_until IS NOT NULL
+        FOR NO KEY UPDATE OF k SKIP LOCKED
+    )
+    UPDATE byoc.credentials k SET lease_until = lease_end
+    FROM held WHERE k.id = held.id
+    RETURNING held.n;
+END $$;

@@ -1,0 +1,522 @@
+-- What becomes of a phase that was leased, and with it of its cluster.
+
+-- ---- Outcomes ----
+
+CREATE TYPE byoc.outcome AS (
+    n integer,
+    cluster_id uuid,
+    run integer,
+    phase text,
+    index integer,
+    lease_token bigint,
+    result text,
+    queue text,
+    delay_ms integer,
+    code text,
+    reason text,
+    unanswered boolean,
+    outage boolean,
+    credential jsonb,
+    cluster jsonb,
+    resources jsonb,
+    removed jsonb,
+    swept text,
+    proven integer,
+    kept jsonb,
+    plan jsonb
+);
+
+-- Stores the outcomes of a tick. Each element: n, cluster_id, run, phase,
+-- index, lease_token, result (done, wait, retry, fail, park), queue and
+-- delay_ms of wait and retry, code and reason, unanswered (a request that makes
+-- something got no answer), outage (a retry because Hetzner was out of order: it
+-- is counted apart), credential (sealed_token, code and reason, when Hetzner
+-- refused the token), and what changed: cluster, resources, removed. Of a
+-- teardown also: swept (the kind of which nothing is left), proven (the version
+-- of a token that opens the cluster's project), kept (all that its phase saw and
+-- left); of a survey: plan (what would go, and what stays).
+-- Each gets a row:
+--   stored   it counts
+--   lost     the lease was lost: it is discarded
+--   busy     somebody has the cluster or the credential: the same again later
+CREATE FUNCTION byoc.commit_phases(outcomes jsonb)
+RETURNS TABLE (n integer, verdict text) LANGUAGE plpgsql AS $$
+DECLARE
+    given byoc.outcome[] := ARRAY(
+        SELECT o FROM jsonb_populate_recordset(NULL::byoc.outcome, outcomes) o);
+    locked uuid[] := byoc.lock_clusters(ARRAY(
+        SELECT DISTINCT o.cluster_id FROM unnest(given) o));
+    free byoc.outcome[] := ARRAY(
+        SELECT o FROM unnest(given) o WHERE o.cluster_id = ANY (locked));
+    stored integer[];
+    held integer[];
+BEGIN
+    IF outcomes @? '$[*].credential.sealed_token' THEN
+        free := byoc.judge_refusals(free);
+    END IF;
+    stored := byoc.store_outcomes(free);
+    PERFORM byoc.follow_outcomes(ARRAY(
+        SELECT o FROM unnest(free) o WHERE o.n = ANY (stored)));
+    held := ARRAY(SELECT o.n FROM unnest(free) o WHERE o.n <> ALL (stored));
+
+    RETURN QUERY
+    SELECT o.n,
+           CASE WHEN o.n = ANY (stored) THEN 'stored'
+                WHEN o.n = ANY (held) THEN 'lost'
+                WHEN EXISTS (SELECT FROM byoc.clusters c
+                             WHERE c.id = o.cluster_id) THEN 'busy'
+                ELSE 'lost' END
+    FROM unnest(given) o;
+END $$;
+
+CREATE FUNCTION byoc.store_outcomes(outcomes byoc.outcome[]) RETURNS integer[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    counted integer[];
+    ended byoc.phases[];
+    waiting byoc.phases[];
+BEGIN
+    WITH stored AS (
+        UPDATE byoc.phases p
+        SET status = CASE o.result WHEN 'done' THEN 'done'
+                                   WHEN 'fail' THEN 'failed'
+                                   WHEN 'park' THEN 'parked'
+                                   ELSE 'queued' END,
+            job_id = CASE WHEN o.result IN ('wait', 'retry')
+                          THEN gen_random_uuid() END,
+            due_at = CASE WHEN o.result IN ('wait', 'retry')
+                          THEN clock_timestamp()
+                               + o.delay_ms * interval '1 millisecond' END,
+            wait_queue = o.queue,
+            lease_until = NULL,
+            failures = CASE WHEN o.result = 'retry' AND o.outage IS NOT TRUE
+                            THEN p.failures + 1 ELSE p.failures END,
+            outages = CASE WHEN o.result = 'retry' AND o.outage
+                           THEN p.outages + 1 ELSE 0 END,
+            unanswered_at = CASE WHEN o.unanswered THEN clock_timestamp()
+                                 ELSE p.unanswered_at END,
+            code = o.code, reason = o.reason,
+            swept = coalesce(o.swept, p.swept),
+            finished_at = CASE WHEN o.result IN ('done', 'fail')
+                               THEN clock_timestamp() END
+        FROM unnest(outcomes) o
+        WHERE p.cluster_id = o.cluster_id AND p.run = o.run
+          AND p.phase = o.phase AND p.index = o.index
+          AND p.status = 'leased' AND p.lease_token = o.lease_token
+        RETURNING o.n, o.result, p
+    )
+    SELECT coalesce(array_agg(n), '{}'),
+           array_agg(p) FILTER (WHERE result IN ('wait', 'retry')),
+           array_agg(p ORDER BY n) FILTER (WHERE result IN ('done', 'fail'))
+    INTO counted, waiting, ended
+    FROM stored;
+    PERFORM byoc.publish_phases(waiting) WHERE waiting IS NOT NULL;
+    PERFORM byoc.emit_phases(ended) WHERE ended IS NOT NULL;
+    RETURN counted;
+END $$;
+
+-- What follows from outcomes that count. Only what is done, or fails, moves
+-- other phases or the cluster.
+CREATE FUNCTION byoc.follow_outcomes(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    advanced uuid[] := ARRAY(SELECT DISTINCT o.cluster_id
+                             FROM unnest(outcomes) o WHERE o.result = 'done');
+    refused uuid[] := ARRAY(SELECT DISTINCT o.cluster_id FROM unnest(outcomes) o
+                            WHERE o.credential ? 'sealed_token');
+BEGIN
+    PERFORM byoc.store_clusters(outcomes)
+    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.cluster IS NOT NULL);
+    PERFORM byoc.write_receipts(outcomes)
+    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.kept IS NOT NULL);
+    PERFORM byoc.remove_resources(outcomes)
+    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.removed <> '[]');
+    PERFORM byoc.record_resources(outcomes)
+    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.resources <> '[]');
+    IF refused <> '{}' THEN
+        PERFORM byoc.stop_without_token(refused);
+    END IF;
+    IF EXISTS (SELECT FROM unnest(outcomes) o WHERE o.result = 'fail') THEN
+        PERFORM byoc.fail_clusters(outcomes);
+    END IF;
+    PERFORM byoc.emit_survey(c.id, c.survey, CASE o.result
+            WHEN 'done' THEN o.plan
+            ELSE jsonb_build_object('code', o.code, 'reason', o.reason) END)
+    FROM unnest(outcomes) o JOIN byoc.clusters c ON c.id = o.cluster_id
+    WHERE o.plan IS NOT NULL AND o.result IN ('done', 'fail')
+      AND c.goal = 'survey';
+    PERFORM byoc.tell_stalls(outcomes)
+    WHERE EXISTS (SELECT FROM unnest(outcomes) o
+                  WHERE o.kept IS NOT NULL AND o.result IN ('retry', 'done'));
+    IF advanced <> '{}' THEN
+        PERFORM byoc.queue_phases(advanced);
+        PERFORM byoc.finish_clusters(advanced);
+    END IF;
+END $$;
+
+-- What the phases found out: server types, keys, resources.
+CREATE FUNCTION byoc.store_clusters(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE byoc.clusters c
+    SET server_type = x.server_type, gateway_type = x.gateway_type,
+        ssh_public_key = x.ssh_public_key,
+        sealed_ssh_private_key = x.sealed_ssh_private_key,
+        sealed_authorities = x.sealed_authorities,
+        sealed_join_token = x.sealed_join_token
+    FROM unnest(outcomes) o,
+         jsonb_to_record(o.cluster)
+         x(server_type text, gateway_type text, ssh_public_key text,
+           sealed_ssh_private_key text, sealed_authorities text,
+           sealed_join_token text)
+    WHERE o.cluster IS NOT NULL AND c.id = o.cluster_id
+      AND c.ssh_public_key IS NULL;
+END $$;
+
+CREATE FUNCTION byoc.remove_resources(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM byoc.resources r
+    USING unnest(outcomes) o,
+          jsonb_to_recordset(o.removed) x(kind text, id bigint)
+    WHERE o.removed <> '[]' AND r.cluster_id = o.cluster_id
+      AND r.kind = x.kind AND r.hetzner_id = x.id;
+END $$;
+
+CREATE FUNCTION byoc.record_resources(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO byoc.resources AS r (cluster_id, kind, hetzner_id, name, phase,
+                                     index, public_address, private_address,
+                                     actions, why)
+    SELECT o.cluster_id, x.kind, x.id, x.name, x.phase, x.index,
+           x.public_address, x.private_address, x.actions, x.why
+    FROM unnest(outcomes) o,
+         jsonb_to_recordset(o.resources)
+         x(kind text, id bigint, name text, phase text, index integer,
+           public_address inet, private_address inet, actions bigint[],
+           why text)
+    ON CONFLICT (cluster_id, phase, index) DO UPDATE
+    SET kind = excluded.kind, hetzner_id = excluded.hetzner_id,
+        name = excluded.name, actions = excluded.actions,
+        public_address = coalesce(excluded.public_address, r.public_address),
+        private_address = coalesce(excluded.private_address,
+                                   r.private_address);
+END $$;
+
+-- ---- Teardowns ----
+
+-- What a teardown's phases have removed or left. What they leave is told by the
+-- newest look alone.
+CREATE FUNCTION byoc.write_receipts(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE byoc.clusters c SET proven_version = o.proven
+    FROM unnest(outcomes) o
+    WHERE c.id = o.cluster_id AND o.proven > c.proven_version;
+    DELETE FROM byoc.receipts r USING unnest(outcomes) o
+    WHERE o.kept IS NOT NULL AND r.cluster_id = o.cluster_id
+      AND r.phase = o.phase AND r.run = o.run AND r.fate = 'kept'
+      AND NOT r.lasting;
+    INSERT INTO byoc.receipts AS r (cluster_id, kind, hetzner_id, name, fate,
+                                    why, run, phase, lasting)
+    SELECT DISTINCT ON (o.cluster_id, x.kind, x.id)
+           o.cluster_id, x.kind, x.id, x.name, x.fate,
+           coalesce(x.why, 'made for the cluster'), o.run, o.phase, x.lasting
+    FROM unnest(outcomes) o,
+         LATERAL (SELECT k.kind, k.id, k.name, k.why, 'kept' AS fate,
+                         k.lasting
+                  FROM jsonb_to_recordset(o.kept)
+                       k(kind text, id bigint, name text, why text,
+                         lasting boolean)
+                  UNION ALL
+                  SELECT d.kind, d.id, d.name, d.why, d.fate, true
+                  FROM jsonb_to_recordset(o.removed)
+                       d(kind text, id bigint, name text, why text, fate text)
+                  WHERE d.fate IS NOT NULL) x
+    WHERE o.kept IS NOT NULL
+    ORDER BY o.cluster_id, x.kind, x.id, o.n DESC
+    ON CONFLICT (cluster_id, kind, hetzner_id) DO UPDATE
+    SET fate = excluded.fate, why = excluded.why, run = excluded.run,
+        phase = excluded.phase, lasting = excluded.lasting,
+        at = excluded.at,
+        name = CASE excluded.name WHEN '' THEN r.name ELSE excluded.name END;
+END $$;
+
+-- A deletion that somebody has to help, or that fails again and again, tells of
+-- it, and tells when it goes on. What waits for a person comes before what does
+-- not.
+CREATE FUNCTION byoc.tell_stalls(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    persons CONSTANT text[] := '{other_project,neighbours,protected}';
+    stalled uuid[];
+    going_on uuid[];
+BEGIN
+    WITH looked AS (
+        SELECT c.id, s.code, s.reason
+        FROM byoc.clusters c
+        LEFT JOIN LATERAL (
+            SELECT p.code, p.reason FROM byoc.phases p
+            WHERE p.cluster_id = c.id AND p.run = c.run
+              AND p.status IN ('queued', 'leased')
+              AND (p.code = ANY (persons)
+                   OR p.code IS NOT NULL AND p.failures + p.outages > 5)
+            ORDER BY array_position(persons, p.code), p.phase LIMIT 1) s ON true
+        WHERE c.id IN (SELECT o.cluster_id FROM unnest(outcomes) o)
+          AND c.status = 'deleting'
+          AND c.code IS DISTINCT FROM 'credential_invalid'
+    ), told AS (
+        UPDATE byoc.clusters c SET code = l.code, reason = l.reason
+        FROM looked l
+        WHERE c.id = l.id
+          AND (c.code IS DISTINCT FROM l.code
+               OR l.code = ANY (persons) AND c.reason <> l.reason)
+        RETURNING c.id, c.code
+    )
+    SELECT array_agg(id) FILTER (WHERE code IS NOT NULL),
+           array_agg(id) FILTER (WHERE code IS NULL)
+    INTO stalled, going_on FROM told;
+    PERFORM byoc.emit_clusters(stalled, 'stalled') WHERE stalled IS NOT NULL;
+    PERFORM byoc.emit_clusters(going_on) WHERE going_on IS NOT NULL;
+END $$;
+
+-- ---- Refused tokens ----
+
+-- Hetzner refused tokens that were in use. Nothing fails for that alone: the
+-- phase waits until a validation has judged the token. What has no token any
+-- more stays as it is. Outcomes whose credential somebody holds are left out.
+CREATE FUNCTION byoc.judge_refusals(outcomes byoc.outcome[])
+RETURNS byoc.outcome[] LANGUAGE plpgsql AS $$
+DECLARE
+    refused record;
+    judged byoc.outcome[] := '{}';
+    o byoc.outcome;
+    wait_ms integer;
+BEGIN
+    FOREACH o IN ARRAY outcomes LOOP
+        IF o.credential ? 'sealed_token' THEN
+            SELECT k.* INTO refused
+            FROM byoc.clusters c
+            JOIN byoc.credentials k ON k.id = c.credential_id
+            WHERE c.id = o.cluster_id FOR NO KEY UPDATE OF k SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+            wait_ms := byoc.refuse_token(refused.id, o.credential);
+            IF wait_ms IS NOT NULL THEN
+                o.result := 'wait';
+                o.delay_ms := wait_ms;
+                o.queue := CASE WHEN wait_ms > 0
+                                THEN 'byoc.jobs.wait.' || wait_ms END;
+                o.code := NULL;
+                o.reason := NULL;
+                o.credential := NULL;
+            END IF;
+        END IF;
+        judged := judged || o;
+    END LOOP;
+    RETURN judged;
+END $$;
+
+-- How long a phase waits whose token was refused; null: there is no token left.
+--   another text took its place, a newer token or the same sealed anew: tried
+--     again at once, for the refusal says nothing about that one
+--   it is the newest: a validation will judge it
+--   it is not the newest, so that none can: it is dropped, and the newest keeps
+--     its chance
+CREATE FUNCTION byoc.refuse_token(credential uuid, refusal jsonb)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    k byoc.credentials;
+BEGIN
+    SELECT * INTO k FROM byoc.credentials WHERE id = credential;
+    IF k.active_sealed_token <> refusal ->> 'sealed_token' THEN
+        RETURN 0;
+    ELSIF k.active_sealed_token IS NULL THEN
+        RETURN NULL;
+    ELSIF k.active_sealed_token <> k.sealed_token THEN
+        UPDATE byoc.credentials SET active_sealed_token = NULL
+        WHERE id = credential;
+        RETURN NULL;
+    ELSIF k.job_id IS NULL THEN
+        UPDATE byoc.credentials
+        SET job_id = gen_random_uuid(), due_at = clock_timestamp()
+        WHERE id = credential;
+        PERFORM byoc.publish_validation(credential, NULL);
+    END IF;
+    RETURN 1000;
+END $$;
+
+-- Without a token nothing can be done: a provisioning fails, anything else
+-- waits, parked, until the credential is ready again.
+CREATE FUNCTION byoc.stop_without_token(ids uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    why text := 'Hetzner refuses the token of this cluster''s credential. '
+                'Store a valid Read & Write token';
+    stopped uuid[] := ARRAY(
+        SELECT c.id FROM byoc.clusters c
+        JOIN byoc.credentials k ON k.id = c.credential_id
+        WHERE c.id = ANY (ids) AND c.active AND k.active_sealed_token IS NULL);
+    failed uuid[];
+    stalled uuid[];
+BEGIN
+    WITH f AS (
+        UPDATE byoc.clusters
+        SET status = 'failed', code = 'credential_invalid',
+            reason = why || ', then retry the cluster.'
+        WHERE id = ANY (stopped) AND status = 'provisioning'
+        RETURNING id
+    )
+    SELECT array_agg(id) INTO failed FROM f;
+    PERFORM byoc.emit_clusters(failed) WHERE failed IS NOT NULL;
+
+    WITH s AS (
+        UPDATE byoc.clusters
+        SET code = 'credential_invalid',
+            reason = why || '; the deletion then goes on by itself.'
+        WHERE id = ANY (stopped) AND status = 'deleting'
+          AND code IS DISTINCT FROM 'credential_invalid'
+        RETURNING id
+    )
+    SELECT array_agg(id) INTO stalled FROM s;
+    PERFORM byoc.emit_clusters(stalled, 'stalled') WHERE stalled IS NOT NULL;
+    PERFORM byoc.emit_survey(id, survey, jsonb_build_object(
+        'code', 'credential_invalid', 'reason', why || ', then ask again.'))
+    FROM byoc.clusters WHERE id = ANY (stopped) AND goal = 'survey';
+    UPDATE byoc.phases p SET status = 'parked', job_id = NULL, due_at = NULL
+    FROM byoc.clusters c
+    WHERE c.id = ANY (stopped) AND c.active AND p.cluster_id = c.id
+      AND p.run = c.run AND p.status = 'queued';
+END $$;
+
+-- ---- The end of a run ----
+
+-- The cluster fails with the first of its phases that does. A refresh or a
+-- sweep ends, and the cluster stays what it is.
+CREATE FUNCTION byoc.fail_clusters(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    failed uuid[];
+BEGIN
+    WITH first AS (
+        SELECT DISTINCT ON (o.cluster_id) o.*
+        FROM unnest(outcomes) o WHERE o.result = 'fail'
+        ORDER BY o.cluster_id, o.n
+    ), f AS (
+        UPDATE byoc.clusters c
+        SET status = 'failed', code = first.code, reason = first.reason
+        FROM first
+        WHERE c.id = first.cluster_id AND c.run = first.run
+          AND c.status IN ('provisioning', 'deleting')
+        RETURNING c.id
+    )
+    SELECT array_agg(id) INTO failed FROM f;
+    PERFORM byoc.emit_clusters(failed) WHERE failed IS NOT NULL;
+
+    UPDATE byoc.clusters c
+    SET goal = CASE c.goal WHEN 'refresh' THEN 'provision' ELSE 'teardown' END
+    FROM unnest(outcomes) o
+    WHERE o.result = 'fail' AND c.id = o.cluster_id AND c.run = o.run
+      AND c.goal IN ('refresh', 'sweep');
+END $$;
+
+-- A run whose phases are all done has reached its goal.
+CREATE FUNCTION byoc.finish_clusters(ids uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    told uuid[];
+    running uuid[];
+    deleted uuid[];
+    swept uuid[];
+BEGIN
+    WITH finished AS (
+        UPDATE byoc.clusters c
+        SET status = CASE c.goal WHEN 'provision' THEN 'running'
+                                 WHEN 'teardown' THEN 'deleted'
+                                 ELSE c.status END,
+            was_ready = c.was_ready OR c.goal = 'provision',
+            goal = CASE c.goal WHEN 'refresh' THEN 'provision'
+                               WHEN 'sweep' THEN 'teardown'
+                               ELSE c.goal END,
+            code = NULL, reason = NULL,
+            swept_at = CASE WHEN c.goal IN ('teardown', 'sweep')
+                             AND EXISTS (SELECT FROM byoc.phases p
+                                         WHERE p.cluster_id = c.id
+                                           AND p.run = c.run)
+                            THEN clock_timestamp() ELSE c.swept_at END
+        FROM byoc.clusters before
+        WHERE c.id = ANY (ids) AND c.active AND before.id = c.id
+          AND NOT EXISTS (
+              SELECT FROM byoc.phases p
+              WHERE p.cluster_id = c.id AND p.run = c.run
+                AND p.status <> 'done')
+        RETURNING c.id, c.status, before.goal,
+                  before.goal = 'sweep' AND EXISTS (
+                      SELECT FROM byoc.receipts r
+                      WHERE r.cluster_id = c.id AND r.run = c.run) AS late
+    )
+    SELECT array_agg(id) FILTER (WHERE goal IN ('provision', 'teardown')),
+           array_agg(id) FILTER (WHERE status = 'running'),
+           array_agg(id) FILTER (WHERE goal = 'teardown'),
+           array_agg(id) FILTER (WHERE late)
+    INTO told, running, deleted, swept FROM finished;
+    IF told IS NOT NULL THEN
+        PERFORM byoc.emit_clusters(told);
+    END IF;
+    IF running IS NOT NULL THEN
+        PERFORM byoc.refresh_outdated(running);
+    END IF;
+    IF swept IS NOT NULL THEN
+        PERFORM byoc.emit_clusters(swept, 'swept');
+    END IF;
+    IF deleted IS NOT NULL THEN
+        PERFORM byoc.clear_deleted(deleted);
+    END IF;
+END $$;
+
+-- A cluster whose nodes may know an older token than the active one is
+-- refreshed. While somebody holds the credential, a newer one may just be
+-- coming: then it is asked for as well, and does nothing should there be none.
+CREATE FUNCTION byoc.refresh_outdated(ids uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM byoc.ask('cluster.refresh', c.id) FROM byoc.clusters c
+    WHERE c.id = ANY (ids)
+      AND (c.token_version = (
+               SELECT k.token_version FROM byoc.credentials k
+               WHERE k.id = c.credential_id FOR SHARE SKIP LOCKED))
+          IS NOT TRUE;
+END $$;
+
+-- What is deleted has no secrets and no resources. Where a request may still
+-- make something that nobody has seen, everything is looked through once more
+-- in five minutes.
+CREATE FUNCTION byoc.clear_deleted(ids uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    sweeps byoc.phases[];
+BEGIN
+    DELETE FROM byoc.resources WHERE cluster_id = ANY (ids);
+    UPDATE byoc.clusters
+    SET ssh_public_key = NULL, sealed_ssh_private_key = NULL,
+        sealed_authorities = NULL, sealed_join_token = NULL
+    WHERE id = ANY (ids);
+
+    WITH begun AS (
+        UPDATE byoc.clusters c SET goal = 'sweep', run = c.run + 1
+        WHERE c.id = ANY (ids) AND EXISTS (
+            SELECT FROM byoc.phases p
+            WHERE p.cluster_id = c.id
+              AND (p.unanswered_at IS NOT NULL OR p.status = 'leased'))
+        RETURNING c.id, c.run
+    ), queued AS (
+        INSERT INTO byoc.phases AS p (cluster_id, run, phase, index, needs,
+                                      status, job_id, due_at, wait_queue)
+        SELECT id, run, 'sweep', 0, '{}', 'queued', gen_random_uuid(),
+               clock_timestamp() + interval '5 minutes', 'byoc.jobs.wait.60000'
+        FROM begun
+        RETURNING p
+    )
+    SELECT array_agg(p) INTO sweeps FROM queued;
+    PERFORM byoc.publish_phases(sweeps) WHERE sweeps IS NOT NULL;
+END $$;

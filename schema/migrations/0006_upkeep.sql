@@ -1,0 +1,306 @@
+-- What looks after the rest: relay, watchdog, and what others may ask for.
+
+-- ---- Relay ----
+
+-- Takes messages that nobody has published yet, each time for a longer while:
+-- `most`, and not more than fit into a worker at once.
+-- No look begins before `floor`: the rows there are gone, but dead ones stay in
+-- the way for as long as the oldest transaction in the database lasts.
+CREATE FUNCTION byoc.take_outbox(floor bigint, most integer)
+RETURNS SETOF byoc.outbox LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY
+    WITH due AS (
+        SELECT d.id, octet_length(d.body::text) AS size FROM byoc.outbox d
+        WHERE d.id >= floor AND byoc.is_past(d.due_at)
+        ORDER BY d.id LIMIT most FOR UPDATE SKIP LOCKED
+    ), fitting AS (
+        SELECT d.id, sum(d.size) OVER (ORDER BY d.id) - d.size AS before
+        FROM due d
+    ), taken AS (
+        UPDATE byoc.outbox o
+        SET tries = o.tries + 1,
+            due_at = clock_timestamp()
+                     + least(interval '5 minutes',
+                             interval '5 seconds' * 2 ^ least(o.tries, 6))
+        WHERE o.id IN (SELECT f.id FROM fitting f
+                       WHERE f.before < 4 * 1024 * 1024)
+        RETURNING o.*
+    )
+    SELECT * FROM taken ORDER BY id;
+END $$;
+
+-- The newest id that was given out.
+CREATE FUNCTION byoc.newest_outbox_row() RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
+            FROM byoc.outbox_id_seq);
+END $$;
+
+-- Where the next look may begin: at the lowest id from `floor` on that is still
+-- there. A row that is written at this moment may come to be below: whoever
+-- wrote it publishes it, or a look from 0 finds it.
+CREATE FUNCTION byoc.outbox_floor(floor bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    newest bigint := byoc.newest_outbox_row();
+BEGIN
+    RETURN coalesce((SELECT o.id FROM byoc.outbox o WHERE o.id >= floor
+                     ORDER BY o.id LIMIT 1),
+                    greatest(floor, newest));
+END $$;
+
+-- ---- Watchdog ----
+
+-- Publishes anew what should have arrived `grace` ago and did not: its message
+-- was lost, or its worker. With a backlog in the job queue what is merely queued
+-- is not lost: only without one, what is `waiting` is looked at as well; and not
+-- even then, while its credential is crowded. The
+-- message keeps its id, so that one which was only late does no harm. Returns
+-- how many, or -1 when another worker is at it.
+CREATE FUNCTION byoc.requeue_lost(grace interval, waiting boolean)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    late timestamptz := clock_timestamp() - grace;
+    -- as in byoc.is_past, which no index knows
+    far timestamptz := clock_timestamp() + interval '10 minutes';
+BEGIN
+    IF NOT byoc.take_turn('watchdog') THEN
+        RETURN -1;
+    END IF;
+    PERFORM byoc.pull_back(late);
+    RETURN byoc.requeue_phases(late, far, waiting)
+           + byoc.requeue_validations(late, far, waiting)
+           + CASE WHEN waiting THEN byoc.requeue_requests(late) ELSE 0 END;
+END $$;
+
+-- What is due later than anybody waits was written before the clock was put
+-- back: it is late. What has been leased was due before.
+CREATE FUNCTION byoc.pull_back(late timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    far timestamptz := clock_timestamp() + interval '10 minutes';
+    farther timestamptz := clock_timestamp() + interval '2 hours';
+BEGIN
+    UPDATE byoc.phases p SET due_at = late - interval '1 second'
+    FROM (SELECT ctid FROM byoc.phases WHERE due_at > far
+            AND (status = 'leased' OR due_at > farther)
+          FOR NO KEY UPDATE SKIP LOCKED) ahead
+    WHERE p.ctid = ahead.ctid;
+    UPDATE byoc.credentials k SET due_at = late - interval '1 second'
+    FROM (SELECT id FROM byoc.credentials WHERE due_at > far
+          FOR NO KEY UPDATE SKIP LOCKED) ahead
+    WHERE k.id = ahead.id;
+END $$;
+
+-- A phase of a run that is over is not waited for any more; if it was leased,
+-- nobody knows what its worker last asked for.
+CREATE FUNCTION byoc.requeue_phases(late timestamptz, far timestamptz,
+                                    waiting boolean)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    locked uuid[] := byoc.lock_clusters(ARRAY(
+        SELECT p.cluster_id
+        FROM byoc.phases p
+        JOIN byoc.clusters c ON c.id = p.cluster_id
+        JOIN byoc.credentials k ON k.id = c.credential_id
+        WHERE p.due_at < late
+          AND (p.status = 'queued' AND waiting
+               AND (k.crowded_until IS NULL OR k.crowded_until < late)
+               OR p.status = 'leased'
+                  AND NOT p.lease_until BETWEEN late AND far)
+        ORDER BY p.due_at LIMIT 500));
+    lost byoc.phases[];
+BEGIN
+    WITH late_ones AS (
+        UPDATE byoc.phases p
+        SET status = 'queued', lease_until = NULL, wait_queue = NULL,
+            due_at = CASE WHEN c.active AND c.run = p.run
+                          THEN clock_timestamp() END,
+            unanswered_at = CASE p.status WHEN 'leased' THEN p.lease_until
+                                          ELSE p.unanswered_at END
+        FROM byoc.clusters c
+        JOIN byoc.credentials k ON k.id = c.credential_id
+        WHERE c.id = ANY (locked) AND p.cluster_id = c.id
+          AND p.due_at < late
+          AND (p.status = 'queued' AND waiting
+               AND (k.crowded_until IS NULL OR k.crowded_until < late)
+               OR p.status = 'leased'
+                  AND NOT p.lease_until BETWEEN late AND far)
+        RETURNING p
+    )
+    SELECT array_agg(p) FILTER (WHERE (p).due_at IS NOT NULL)
+    INTO lost FROM late_ones;
+    PERFORM byoc.publish_phases(lost) WHERE lost IS NOT NULL;
+    RETURN coalesce(cardinality(lost), 0);
+END $$;
+
+CREATE FUNCTION byoc.requeue_validations(late timestamptz, far timestamptz,
+                                         waiting boolean)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    lost uuid[];
+BEGIN
+    WITH late_ones AS (
+        UPDATE byoc.credentials k
+        SET due_at = clock_timestamp(), lease_until = NULL
+        WHERE k.id IN (
+            SELECT l.id FROM byoc.credentials l
+            WHERE l.due_at < late
+              AND (NOT l.lease_until BETWEEN late AND far
+                   OR l.lease_until IS NULL AND waiting)
+            ORDER BY l.due_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING k.id
+    )
+    SELECT array_agg(id) INTO lost FROM late_ones;
+    PERFORM byoc.publish_validation(id, NULL) FROM unnest(lost) id;
+    RETURN coalesce(cardinality(lost), 0);
+END $$;
+
+CREATE FUNCTION byoc.requeue_requests(late timestamptz) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    locked uuid[] := byoc.lock_clusters(ARRAY(
+        SELECT id FROM byoc.clusters WHERE requested_at < late
+        ORDER BY requested_at LIMIT 100));
+    lost integer := 0;
+    job uuid;
+BEGIN
+    FOR job IN
+        SELECT (SELECT r.job_id FROM byoc.requests r
+                WHERE r.credential_id = c.credential_id
+                  AND r.cluster_id = c.id AND r.taken_at IS NULL
+                  AND r.type = 'cluster.' || c.requested_goal
+                ORDER BY r.asked_at DESC LIMIT 1)
+        FROM byoc.clusters c
+        WHERE c.id = ANY (locked) AND c.requested_at < late
+    LOOP
+        PERFORM byoc.publish_request(job);
+        lost := lost + 1;
+    END LOOP;
+    UPDATE byoc.clusters c SET requested_at = clock_timestamp()
+    WHERE c.id = ANY (locked) AND c.requested_at < late;
+    RETURN lost;
+END $$;
+
+-- ---- Gauges ----
+
+-- What a worker's metrics say of all together, once a minute. Of the outbox only
+-- the oldest message is looked at, as the relay does (take_outbox).
+CREATE FUNCTION byoc.gauges(floor bigint)
+RETURNS TABLE (name text, label text, value bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'clusters', c.status, count(*) FROM byoc.clusters c GROUP BY 2
+    UNION ALL
+    SELECT 'outbox_late_ms', NULL, greatest(0, (1000 * extract(epoch FROM
+               clock_timestamp() - oldest.due_at))::bigint)
+    FROM (SELECT o.due_at FROM byoc.outbox o WHERE o.id >= floor
+          ORDER BY o.id LIMIT 1) oldest;
+END $$;
+
+-- ---- What an operator or a dashboard may ask for ----
+
+-- Another attempt for a cluster that failed, to reach the goal it failed at.
+CREATE FUNCTION byoc.retry_cluster(cluster uuid) RETURNS uuid
+LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was byoc.clusters;
+BEGIN
+    SELECT * INTO was FROM byoc.clusters WHERE id = cluster FOR UPDATE;
+    IF NOT FOUND OR was.status <> 'failed' THEN
+        RAISE EXCEPTION 'cluster % has not failed', cluster;
+    END IF;
+    IF 'provision' IN (was.goal, was.survey ->> 'goal') THEN
+        UPDATE byoc.clusters
+        SET status = 'pending', goal = 'provision', code = NULL, reason = NULL
+        WHERE id = cluster;
+    END IF;
+    RETURN byoc.enqueue('cluster.' || CASE was.goal
+        WHEN 'survey' THEN was.survey ->> 'goal' ELSE was.goal END, cluster);
+END $$;
+
+-- A new token takes the old one's place once it has been found good. A
+-- validation of the old one that is in the air no longer counts.
+CREATE FUNCTION byoc.rotate_credential(credential uuid, new_sealed_token text)
+RETURNS uuid LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE byoc.credentials
+    SET sealed_token = new_sealed_token, status = 'pending_validation',
+        code = NULL, reason = NULL, lease_until = NULL,
+        lease_token = lease_token + 1, failures = 0, unknown_key_since = NULL,
+        any_project = false
+    WHERE id = credential;
+    PERFORM byoc.note_request('credential.rotate', credential);
+    RETURN byoc.enqueue('credential.validate', credential);
+END $$;
+
+-- ---- Kubeconfigs ----
+
+-- Answers jobs. Each element: n, cluster_id, job_id, traceparent, and if it
+-- could be minted, sealed_kubeconfig with recipient_key and expires_at, or else
+-- code and reason, where it is not the cluster that is not ready. A job that
+-- comes again has its event already. The trace is the job's, not the cluster's.
+-- Returns the n whose cluster is busy.
+CREATE FUNCTION byoc.emit_kubeconfigs(answers jsonb) RETURNS SETOF integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    locked uuid[] := byoc.lock_clusters(ARRAY(
+        SELECT x.cluster_id
+        FROM jsonb_to_recordset(answers) x(cluster_id uuid)));
+    a record;
+BEGIN
+    FOR a IN
+        SELECT x.* FROM jsonb_to_recordset(answers)
+            x(n integer, cluster_id uuid, job_id uuid, traceparent text,
+              recipient_key text, sealed_kubeconfig text, expires_at text,
+              code text, reason text)
+        JOIN byoc.clusters c ON c.id = x.cluster_id
+        ORDER BY x.n
+    LOOP
+        IF a.cluster_id <> ALL (locked) THEN
+            RETURN NEXT a.n;
+            CONTINUE;
+        END IF;
+        PERFORM byoc.note_start(a.job_id, a.cluster_id, 'kubeconfig',
+                                a.traceparent, NULL);
+        INSERT INTO byoc.answered_jobs (cluster_id, job_id)
+        VALUES (a.cluster_id, a.job_id) ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            PERFORM byoc.emit_kubeconfig(
+                a.cluster_id, a.traceparent,
+                jsonb_build_object('cluster_id', a.cluster_id,
+                                   'job_id', a.job_id),
+                jsonb_strip_nulls(jsonb_build_object(
+                    'recipient_key', a.recipient_key,
+                    'sealed_kubeconfig', a.sealed_kubeconfig,
+                    'expires_at', a.expires_at,
+                    'code', a.code, 'reason', a.reason)));
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION byoc.emit_kubeconfig(cluster uuid, trace text, question jsonb,
+                                     answer jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH c AS (
+        UPDATE byoc.clusters SET sequence = sequence + 1 WHERE id = cluster
+        RETURNING id, sequence, CASE
+            WHEN status = 'deleted' THEN 'The cluster is deleted.'
+            WHEN sealed_authorities IS NULL
+              OR answer = '{}'
+            THEN 'The cluster has no keys or no load balancer; one that is '
+                 'running has both.' END AS why_not
+    )
+    INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
+    SELECT c.id, c.sequence, 'kubeconfig',
+           question || CASE WHEN c.why_not IS NULL THEN answer
+               ELSE jsonb_build_object('code', 'not_ready',
+                                       'reason', c.why_not) END,
+           trace
+    FROM c;
+END $$;

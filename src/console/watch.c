@@ -1,0 +1,148 @@
+/*
+ * What goes on: a cluster's events in their order, and the state of the whole.
+ * One statement each, so that what is told fits together.
+ */
+#include "database.h"
+#include <byoc/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Of a cluster that has something asked for, everything so far is old. A
+ * deletion that stalled and goes on says so in the middle of its run. */
+static const char sql_run_begin[] =
+	"SELECT CASE WHEN c.requested_goal IS NOT NULL THEN c.sequence"
+	" ELSE coalesce((SELECT e.sequence - 1 FROM byoc.events e"
+	"  WHERE e.cluster_id = c.id"
+	"  AND e.name IN ('provisioning', 'deleting')"
+	"  ORDER BY (e.data ->> 'run')::integer DESC, e.sequence LIMIT 1), 0) END"
+	" FROM byoc.clusters c WHERE c.id = $1";
+
+/* The event as it is published; the time since the phase's start with it. */
+static const char sql_watch[] =
+	"WITH news AS ("
+	"  SELECT * FROM byoc.events"
+	"  WHERE cluster_id = $1 AND sequence > $2"
+	"  ORDER BY sequence LIMIT 200)"
+	" SELECT json_build_object('name', c.name, 'status', c.status,"
+	" 'run', c.run,"
+	" 'code', c.code, 'reason', c.reason, 'endpoint',"
+	" (SELECT 'https://' || host(r.public_address) || ':6443'"
+	"  FROM byoc.resources r WHERE r.cluster_id = c.id"
+	"  AND r.phase = 'load_balancer'), 'settled',"
+	" c.requested_goal IS NULL"
+	" AND c.status IN ('running', 'deleted', 'failed')"
+	" AND c.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
+	/* What a phase waits for; one that failed before has a code, too. */
+	" 'waiting', (SELECT json_build_object('phase', p.phase,"
+	"   'index', p.index, 'reason', p.reason,"
+	"   'at', " UTC(
+		"clock_timestamp()") ") FROM byoc.phases p"
+				     "  WHERE p.cluster_id = c.id AND p.run = c.run AND c.active"
+				     "  AND p.status IN ('queued', 'leased')"
+				     "  AND p.reason IS NOT NULL AND p.code IS NULL LIMIT 1),"
+				     " 'done', (SELECT count(*) FROM byoc.phases p WHERE p.cluster_id = c.id"
+				     "          AND p.run = c.run AND p.status = 'done'),"
+				     " 'total', (SELECT count(*) FROM byoc.phases p"
+				     "           WHERE p.cluster_id = c.id AND p.run = c.run),"
+				     " 'moments', (SELECT coalesce(json_agg(json_build_object("
+				     "   'event', jsonb_build_object('specversion', '1.0', 'id', e.id,"
+				     "     'source', '/mengi/byoc',"
+				     "     'type', 'cloud.mengi.byoc.cluster.' || e.name,"
+				     "     'subject', e.cluster_id, 'time', " UTC(
+					     "e.created_at") ","
+							     "     'datacontenttype', 'application/json', 'sequence', e.sequence,"
+							     "     'data', e.data) || jsonb_strip_nulls("
+							     "     jsonb_build_object('traceparent', e.traceparent)),"
+							     "   'took_ms', (SELECT (1000 * extract(epoch FROM"
+							     "      e.created_at - s.created_at))::bigint FROM byoc.events s"
+							     "     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"
+							     "     AND e.name IN ('phase.done', 'phase.failed')"
+							     "     AND s.name = 'phase.started'"
+							     "     AND s.data ->> 'run' = e.data ->> 'run'"
+							     "     AND s.data ->> 'phase' = e.data ->> 'phase'"
+							     "     AND s.data ->> 'index' = e.data ->> 'index'"
+							     "     ORDER BY s.sequence DESC LIMIT 1))"
+							     "   ORDER BY e.sequence), '[]') FROM news e))"
+							     " FROM byoc.clusters c WHERE c.id = $1";
+
+/* What is not over lasts until now. */
+static const char sql_timeline[] =
+	"WITH p AS ("
+	"  SELECT p.phase, p.index, p.status, p.started_at,"
+	"  coalesce(p.finished_at, CASE WHEN c.active"
+	"           THEN clock_timestamp() ELSE p.started_at END) AS ended_at,"
+	"  min(p.started_at) OVER () AS begun_at"
+	"  FROM byoc.phases p JOIN byoc.clusters c"
+	"  ON c.id = p.cluster_id AND c.run = p.run WHERE c.id = $1)"
+	" SELECT json_build_object('name', c.name, 'status', c.status,"
+	" 'run', c.run, 'total_ms', (SELECT coalesce((1000 *"
+	"  extract(epoch FROM max(p.ended_at) - min(p.begun_at)))::bigint, 0)"
+	"  FROM p), 'phases', (SELECT coalesce(json_agg(json_build_object("
+	"   'phase', p.phase, 'index', p.index, 'status', p.status,"
+	"   'from_ms', (1000 * extract(epoch FROM"
+	"    p.started_at - p.begun_at))::bigint,"
+	"   'until_ms', (1000 * extract(epoch FROM"
+	"    p.ended_at - p.begun_at))::bigint)"
+	"   ORDER BY p.started_at, p.phase, p.index), '[]') FROM p))"
+	" FROM byoc.clusters c WHERE c.id = $1";
+
+static const char sql_status[] =
+	"SELECT json_build_object("
+	" 'schema_version', (SELECT max(version) FROM byoc.schema_migrations),"
+	" 'credentials', (SELECT coalesce(json_object_agg(status, n), '{}')"
+	"  FROM (SELECT status, count(*) AS n FROM byoc.credentials"
+	"        WHERE deleted_at IS NULL GROUP BY status ORDER BY status) s),"
+	" 'clusters', (SELECT coalesce(json_object_agg(status, n), '{}')"
+	"  FROM (SELECT status, count(*) AS n FROM byoc.clusters"
+	"        GROUP BY status ORDER BY status) s),"
+	" 'phases', (SELECT coalesce(json_object_agg(status, n), '{}')"
+	"  FROM (SELECT p.status, count(*) AS n FROM byoc.phases p"
+	"        JOIN byoc.clusters c ON c.id = p.cluster_id AND c.run = p.run"
+	"        WHERE c.active"
+	"        GROUP BY p.status ORDER BY p.status) s),"
+	" 'outbox', (SELECT json_build_object('rows', count(*), 'oldest_ms',"
+	"  CASE WHEN count(*) > 0 THEN greatest(0, 1000 * extract(epoch FROM"
+	"  clock_timestamp() - min(due_at)))::bigint END) FROM byoc.outbox),"
+	" 'leases', leases.total, 'workers', leases.workers)"
+	" FROM (SELECT count(*) AS total, count(DISTINCT lease_owner) AS workers"
+	"  FROM (SELECT lease_owner FROM byoc.phases"
+	"        WHERE status = 'leased' AND lease_until > clock_timestamp()"
+	"        UNION ALL SELECT lease_owner FROM byoc.credentials"
+	"        WHERE lease_until > clock_timestamp()) l) leases";
+
+int64_t console_run_begin(
+	struct console *console, const char *id, struct err *err)
+{
+	PGresult *row = console_rows(
+		console->connection, sql_run_begin, PARAMS(id), err);
+	int64_t begin = -1;
+
+	if (row && PQntuples(row) > 0)
+		begin = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+	else if (row)
+		err_set(err, ERR_REFUSED, "not_found",
+			"there is no such cluster");
+	PQclear(row);
+	return begin;
+}
+
+struct json_object *console_watch(
+	struct console *console, const char *id, int64_t after, struct err *err)
+{
+	char number[24];
+
+	snprintf(number, sizeof number, "%lld", (long long)after);
+	return console_json(
+		console->connection, sql_watch, PARAMS(id, number), err);
+}
+
+struct json_object *console_timeline(
+	struct console *console, const char *id, struct err *err)
+{
+	return console_json(console->connection, sql_timeline, PARAMS(id), err);
+}
+
+struct json_object *console_status(struct console *console, struct err *err)
+{
+	return console_json(console->connection, sql_status, NO_PARAMS, err);
+}

@@ -1,0 +1,465 @@
+/*
+ * What answers show, judged: by its marks (belongs.c) something goes with the
+ * cluster, and is recorded before it is deleted; or stays and is noted; or is
+ * none of our business. A label is looked at again, even where Hetzner was
+ * asked for it.
+ */
+#include "belongs.h"
+#include "parts.h"
+
+#include <byoc/json.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LABEL_SCALER "hcloud/node-group"
+#define LABEL_DRIVER "managed-by"
+#define DRIVER "csi-driver"
+
+/* What was seen at a server of the cluster: judged when that one is gone. */
+#define AT_SERVER "at_server"
+
+bool remove_is_member(enum resource_kind kind)
+{
+	return kind == RESOURCE_LOAD_BALANCER || kind == RESOURCE_SERVER;
+}
+
+bool remove_is_sweep(const struct facts *facts)
+{
+	return facts->phase->kind == RESOURCE_KIND_COUNT;
+}
+
+static bool is_candidate(const struct fact_resource *fact)
+{
+	return strcmp(fact->resource.phase, AT_SERVER) == 0;
+}
+
+static bool is_known(
+	const struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	const struct fact_resource *fact = facts_with_id(facts, kind, id);
+
+	return fact && !is_candidate(fact);
+}
+
+bool remove_is_recorded(const struct facts *facts, enum resource_kind kind)
+{
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		const struct fact_resource *fact = &facts->resources[i];
+		if (fact->change != CHANGE_REMOVE &&
+			fact->resource.kind == kind && !is_candidate(fact))
+			return true;
+	}
+	return false;
+}
+
+/* ---- Marks ---- */
+
+static bool is_member(
+	const struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	return remove_is_member(kind) &&
+	       found_has(&facts->memory.members[kind], id);
+}
+
+/* Marks of a balancer by its targets: all are ours, or some. */
+static unsigned marks_of_targets(
+	const struct facts *facts, const struct seen *seen)
+{
+	struct err ignored = {0};
+	struct json_in object = {seen->object, "load_balancer", &ignored};
+	struct json_in target, server;
+	size_t count = json_count(&object, "targets"), ours = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t id = 0;
+		if (!json_element(&object, "targets", i, &target) ||
+			!json_opt_into(&target, "server", &server))
+			continue;
+		json_opt_i64(&server, "id", &id);
+		ours += is_known(facts, RESOURCE_SERVER, id);
+	}
+	if (ours == 0)
+		return 0;
+	return ours == count ? MARK_FRONT : MARK_SHARED;
+}
+
+static unsigned marks_of_labels(
+	const struct facts *facts, const struct seen *seen)
+{
+	const char *cluster = seen_label(seen, LABEL_CLUSTER);
+	const char *manager = seen_label(seen, LABEL_DRIVER);
+	unsigned marks = 0;
+
+	if (cluster)
+		marks |= strcmp(cluster, facts->cluster.id) == 0 ? MARK_OURS
+								 : MARK_OTHERS;
+	if (seen_label(seen, LABEL_CONTROLLER))
+		marks |= MARK_CONTROLLER;
+	if (seen_label(seen, LABEL_SCALER))
+		marks |= MARK_SCALER;
+	if (manager && strcmp(manager, DRIVER) == 0)
+		marks |= MARK_DRIVER;
+	return marks;
+}
+
+static unsigned marks_of(const struct facts *facts, enum resource_kind kind,
+	const struct seen *seen)
+{
+	const struct fact_resource *fact = facts_with_id(facts, kind, seen->id);
+	unsigned marks = marks_of_labels(facts, seen);
+
+	if (fact)
+		marks |= is_candidate(fact) ? MARK_AT_OURS : MARK_RECORDED;
+	if (is_member(facts, kind, seen->id))
+		marks |= MARK_MEMBER;
+	if (kind == RESOURCE_LOAD_BALANCER)
+		marks |= marks_of_targets(facts, seen);
+	if (facts->removal.with_neighbours)
+		marks |= MARK_WANTED;
+	return marks;
+}
+
+/* ---- Verdicts ---- */
+
+static struct resource describe(enum resource_kind kind,
+	const struct seen *seen, const char *phase, int index, const char *why)
+{
+	struct resource resource = {
+		.kind = kind, .id = seen->id, .index = index, .why = why};
+
+	snprintf(resource.name, sizeof resource.name, "%s", seen->name);
+	snprintf(resource.phase, sizeof resource.phase, "%s", phase);
+	return resource;
+}
+
+/* The labels of a kept volume: not ours any more, but whose it was. */
+static const char *labels_to_keep(
+	const struct facts *facts, const struct seen *seen)
+{
+	struct json_object *labels = json_new();
+
+	if (seen->labels) {
+		json_object_object_foreach(seen->labels, key, value)
+		{
+			if (strcmp(key, LABEL_CLUSTER) != 0)
+				json_add_text(labels, key,
+					json_object_get_string(value));
+		}
+	}
+	json_add_text(labels, LABEL_KEPT, facts->cluster.id);
+	const char *text = arena_copy_text(facts->arena, json_write(labels));
+	json_free(labels);
+	return text;
+}
+
+static void drop_candidate(
+	struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	struct fact_resource *fact = facts_with_id(facts, kind, id);
+
+	if (fact && is_candidate(fact))
+		fact->change = CHANGE_REMOVE;
+}
+
+/* Recorded before it is deleted: what was found once is not lost again. */
+static void take(struct facts *facts, enum resource_kind kind,
+	const struct seen *seen, const char *why)
+{
+	const char *phase = kind_plural(kind);
+
+	drop_candidate(facts, kind, seen->id);
+	if (!facts_with_id(facts, kind, seen->id)) {
+		struct resource resource = describe(
+			kind, seen, phase, facts_next_index(facts, phase), why);
+		facts_record(facts, &resource);
+	}
+	struct fact_resource *fact = facts_with_id(facts, kind, seen->id);
+	fact->seen = true;
+	bill_read(seen, &fact->bill);
+	fact->held = fact->tried = seen->protected_from_deletion;
+	fact->attached = kind == RESOURCE_VOLUME && seen->server;
+	if (kind == RESOURCE_VOLUME && facts->removal.keep_volumes) {
+		fact->held = fact->tried = false;
+		fact->to_keep = true;
+		fact->labels = labels_to_keep(facts, seen);
+	}
+}
+
+/* A server that is on its way out already is only waited for. */
+static bool is_leaving(
+	struct facts *facts, unsigned marks, const struct seen *seen)
+{
+	if (!seen->deleting || !(marks & (MARK_OURS | MARK_RECORDED)))
+		return false;
+	facts->memory.again = true;
+	facts->memory.leaving = true;
+	return true;
+}
+
+/*
+ * The load balancers' phase is the first to look, and long before the network
+ * is to go: who is still on it then is told by the network's own phase.
+ */
+static void leave(struct facts *facts, enum resource_kind kind,
+	const struct seen *seen, const struct belonging *line)
+{
+	bool in_the_way = line->belongs == STAYS_IN_THE_WAY;
+	struct resource resource =
+		describe(kind, seen, kind_plural(kind), 0, line->why);
+
+	drop_candidate(facts, kind, seen->id);
+	found_add(facts->arena, &facts->memory.judged[kind], seen->id, "");
+	if (line->belongs == IS_STRANGE ||
+		(in_the_way && facts->phase->kind == RESOURCE_LOAD_BALANCER))
+		return;
+	struct kept *kept = facts_keep(
+		facts, &resource, in_the_way ? STAY_NEIGHBOUR : STAY_FOR_GOOD);
+	bill_read(seen, &kept->bill);
+	facts->memory.neighbours |= in_the_way;
+}
+
+static void judge(
+	struct facts *facts, enum resource_kind kind, const struct seen *seen)
+{
+	unsigned marks = marks_of(facts, kind, seen);
+	const struct belonging *line = belonging_of(kind, marks);
+
+	if (line->belongs != GOES)
+		leave(facts, kind, seen, line);
+	else if (!is_leaving(facts, marks, seen))
+		take(facts, kind, seen, line->why);
+}
+
+/* ---- Answers ---- */
+
+bool remove_learn_listed(struct facts *facts, enum resource_kind kind,
+	const struct reply *reply, struct err *err)
+{
+	struct seen seen;
+
+	if (!phase_is_list(reply, kind, err))
+		return false;
+	size_t count = reply_list_count(reply, kind);
+	for (size_t i = 0; i < count; i++) {
+		if (!reply_list_resource(reply, kind, i, &seen, err))
+			return false;
+		judge(facts, kind, &seen);
+	}
+	return true;
+}
+
+bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
+	const struct reply *reply, struct err *err)
+{
+	struct seen seen;
+
+	if (reply->class == REPLY_NOT_FOUND) {
+		drop_candidate(facts, kind, id);
+		found_add(facts->arena, &facts->memory.judged[kind], id, "");
+		return true;
+	}
+	if (!reply_resource(reply, kind, &seen, err))
+		return false;
+	judge(facts, kind, &seen);
+	/* Whatever the answer says its id is, this one has been asked for. */
+	found_add(facts->arena, &facts->memory.judged[kind], id, "");
+	return true;
+}
+
+/* The ids that an object lists under `key`. */
+static void add_ids(struct facts *facts, const struct seen *seen,
+	const char *key, struct found *found)
+{
+	struct err ignored = {0};
+	struct json_in in = {seen->object, "object", &ignored};
+	size_t count = json_count(&in, key);
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t id = json_element_i64(&in, key, i);
+		if (id)
+			found_add(facts->arena, found, id, "");
+	}
+}
+
+bool remove_learn_networks(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	struct found *members = facts->memory.members;
+	struct seen seen;
+
+	if (!phase_is_list(reply, RESOURCE_NETWORK, err))
+		return false;
+	size_t count = reply_list_count(reply, RESOURCE_NETWORK);
+	for (size_t i = 0; i < count; i++) {
+		if (!reply_list_resource(
+			    reply, RESOURCE_NETWORK, i, &seen, err))
+			return false;
+		judge(facts, RESOURCE_NETWORK, &seen);
+		if (!is_known(facts, RESOURCE_NETWORK, seen.id))
+			continue;
+		add_ids(facts, &seen, "load_balancers",
+			&members[RESOURCE_LOAD_BALANCER]);
+		add_ids(facts, &seen, "servers", &members[RESOURCE_SERVER]);
+	}
+	return true;
+}
+
+static void add_candidate(
+	struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	struct resource resource = {.kind = kind, .id = id, .phase = AT_SERVER};
+
+	if (!id || facts_with_id(facts, kind, id))
+		return;
+	resource.index = facts_next_index(facts, AT_SERVER);
+	facts_record(facts, &resource);
+}
+
+/* An address that came with a server of ours goes with it by itself. */
+static void add_addresses(struct facts *facts, const struct seen *seen)
+{
+	static const char *const families[] = {"ipv4", "ipv6"};
+	const struct fact_resource *fact =
+		facts_with_id(facts, RESOURCE_SERVER, seen->id);
+	struct err ignored = {0};
+	struct json_in in = {seen->object, "server", &ignored}, net, address;
+
+	if (fact && fact->resource.public_address[0] &&
+		strcmp(fact->resource.public_address, seen->public_address) ==
+			0)
+		return;
+	if (!json_opt_into(&in, "public_net", &net))
+		return;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		int64_t id = 0;
+		if (json_opt_into(&net, families[i], &address))
+			json_opt_i64(&address, "id", &id);
+		add_candidate(facts, RESOURCE_PRIMARY_IP, id);
+	}
+}
+
+static void add_companions(struct facts *facts, const struct seen *seen)
+{
+	struct found volumes = {0};
+
+	add_ids(facts, seen, "volumes", &volumes);
+	for (size_t i = 0; i < volumes.count; i++)
+		add_candidate(facts, RESOURCE_VOLUME, volumes.items[i].id);
+	add_addresses(facts, seen);
+	add_ids(facts, seen, "load_balancers", &facts->memory.fronts);
+}
+
+bool remove_learn_servers(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	struct seen seen;
+
+	if (!remove_learn_listed(facts, RESOURCE_SERVER, reply, err))
+		return false;
+	size_t count = reply_list_count(reply, RESOURCE_SERVER);
+	for (size_t i = 0; i < count; i++) {
+		if (!reply_list_resource(reply, RESOURCE_SERVER, i, &seen, err))
+			return false;
+		if (is_known(facts, RESOURCE_SERVER, seen.id))
+			add_companions(facts, &seen);
+	}
+	return true;
+}
+
+bool remove_is_proof(const struct reply *reply, enum resource_kind kind,
+	const struct facts *facts)
+{
+	struct err ignored = {0};
+	struct seen seen;
+	size_t count = reply_list_count(reply, kind);
+
+	for (size_t i = 0; i < count; i++)
+		if (reply_list_resource(reply, kind, i, &seen, &ignored) &&
+			marks_of_labels(facts, &seen) & MARK_OURS)
+			return true;
+	return false;
+}
+
+/* ---- What is left to be looked at ---- */
+
+/* What was deleted in this lease may still be in a list that is older. */
+static bool is_judged(
+	const struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	for (size_t i = 0; i < facts->resource_count; i++)
+		if (facts->resources[i].resource.kind == kind &&
+			facts->resources[i].resource.id == id &&
+			!is_candidate(&facts->resources[i]))
+			return true;
+	return found_has(&facts->memory.judged[kind], id);
+}
+
+static bool first_unjudged(const struct facts *facts, enum resource_kind kind,
+	const struct found *found, int64_t *id)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		*id = found->items[i].id;
+		if (!is_judged(facts, kind, *id))
+			return true;
+	}
+	return false;
+}
+
+bool remove_has_unknown_fronts(const struct facts *facts)
+{
+	enum resource_kind kind = RESOURCE_LOAD_BALANCER;
+	int64_t id;
+
+	return first_unjudged(facts, kind, &facts->memory.members[kind], &id) ||
+	       first_unjudged(facts, kind, &facts->memory.fronts, &id);
+}
+
+/* A sweep has listed the kinds up to the one at hand by now. */
+static bool is_its_turn(const struct facts *facts, enum resource_kind kind)
+{
+	return remove_is_sweep(facts) ? (int)kind <= facts->memory.turned
+				      : facts->phase->kind == kind;
+}
+
+/* A survey tells of nothing that it has not seen. */
+static bool is_unseen(
+	const struct facts *facts, const struct fact_resource *fact)
+{
+	return facts->phase->surveys && !fact->seen &&
+	       !found_has(&facts->memory.judged[fact->resource.kind],
+		       fact->resource.id);
+}
+
+static bool next_candidate(
+	const struct facts *facts, enum resource_kind *kind, int64_t *id)
+{
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		const struct fact_resource *fact = &facts->resources[i];
+		if (fact->change == CHANGE_REMOVE ||
+			!(is_candidate(fact) || is_unseen(facts, fact)) ||
+			!is_its_turn(facts, fact->resource.kind))
+			continue;
+		*kind = fact->resource.kind;
+		*id = fact->resource.id;
+		return true;
+	}
+	return false;
+}
+
+bool remove_next_stranger(
+	const struct facts *facts, enum resource_kind *kind, int64_t *id)
+{
+	static const enum resource_kind kinds[] = {
+		RESOURCE_LOAD_BALANCER, RESOURCE_SERVER};
+
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		*kind = kinds[i];
+		if (remove_is_sweep(facts) && !is_its_turn(facts, *kind))
+			continue;
+		if (first_unjudged(
+			    facts, *kind, &facts->memory.members[*kind], id))
+			return true;
+	}
+	return next_candidate(facts, kind, id);
+}

@@ -1,0 +1,213 @@
+/*
+ * What there is: is this the cluster's project at all, what is its network, who
+ * is on it, what is at its servers. What an answer shows is judged in list.c.
+ */
+#include "parts.h"
+
+/* ---- prove: the token was replaced; does it open the same project? ---- */
+
+static enum resource_kind proof_kind(const struct facts *facts)
+{
+	int kind = facts->memory.proof_kind;
+
+	while (kind < RESOURCE_KIND_COUNT &&
+		!remove_is_recorded(facts, (enum resource_kind)kind))
+		kind++;
+	return (enum resource_kind)kind;
+}
+
+static bool has_records(const struct facts *facts)
+{
+	for (int kind = 0; kind < RESOURCE_KIND_COUNT; kind++)
+		if (remove_is_recorded(facts, (enum resource_kind)kind))
+			return true;
+	return false;
+}
+
+bool prove_met(const struct facts *facts)
+{
+	return !facts->removal.unproven || facts->proven ||
+	       facts->removal.all_gone || !has_records(facts);
+}
+
+/* In another project nothing of it is found, and all would seem deleted. */
+static bool refuse_project(struct err *err)
+{
+	return err_set(err, ERR_RETRY, "other_project",
+		"None of what was made for this cluster is found with the "
+		"token that is stored now: it seems to be of another project. "
+		"Store a token of the cluster's own project; the deletion then "
+		"goes on by itself. If all of it was deleted by hand, delete "
+		"the cluster with --all-gone.");
+}
+
+bool prove_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	enum resource_kind kind = proof_kind(facts);
+
+	if (kind == RESOURCE_KIND_COUNT)
+		return refuse_project(err);
+	request_get(&ask->request, facts->arena,
+		"/%s?label_selector=%s&per_page=%d&page=1", kind_plural(kind),
+		facts_cluster_selector(facts), PER_PAGE);
+	return true;
+}
+
+enum verdict prove_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	enum resource_kind kind = proof_kind(facts);
+
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(
+			facts, reply, "Looking for the cluster", err);
+	if (!phase_is_list(reply, kind, err))
+		return VERDICT_FAILED;
+	facts->proven = remove_is_proof(reply, kind, facts);
+	facts->memory.proof_kind = (int)kind + 1;
+	return VERDICT_NEXT;
+}
+
+/* ---- learn: the cluster's network, and who is on it ---- */
+
+static bool looks_at_network(const struct facts *facts)
+{
+	unsigned swept = facts->removal.swept_kinds;
+
+	if (remove_is_sweep(facts))
+		return !(swept & 1u << RESOURCE_NETWORK);
+	return facts->phase->kind == RESOURCE_LOAD_BALANCER ||
+	       facts->phase->kind == RESOURCE_NETWORK;
+}
+
+bool learn_met(const struct facts *facts)
+{
+	return facts->memory.networks_known || !looks_at_network(facts);
+}
+
+bool learn_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	(void)err;
+	request_get(&ask->request, facts->arena,
+		"/networks?label_selector=%s&per_page=%d&page=%d",
+		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
+	return true;
+}
+
+enum verdict learn_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(
+			facts, reply, "Looking for the network", err);
+	if (!remove_learn_networks(facts, reply, err))
+		return VERDICT_FAILED;
+	facts->memory.networks_known = !phase_turn_page(facts, reply);
+	return VERDICT_NEXT;
+}
+
+/* ---- survey: the cluster's servers, while they know what is at them ---- */
+
+bool survey_met(const struct facts *facts)
+{
+	return facts->memory.servers_known ||
+	       !(facts->phase->surveys ||
+		       facts->phase->kind == RESOURCE_LOAD_BALANCER);
+}
+
+bool survey_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	(void)err;
+	request_get(&ask->request, facts->arena,
+		"/servers?label_selector=%s&per_page=%d&page=%d",
+		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
+	return true;
+}
+
+enum verdict survey_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(
+			facts, reply, "Listing the servers", err);
+	if (!remove_learn_servers(facts, reply, err))
+		return VERDICT_FAILED;
+	facts->memory.servers_known = !phase_turn_page(facts, reply);
+	/* Those on their way out are waited for by the servers' own phase. */
+	facts->memory.again = facts->memory.leaving = false;
+	return VERDICT_NEXT;
+}
+
+/*
+ * ---- fronts: load balancers that Kubernetes has made ----
+ *
+ * All that are Kubernetes' in the project are read: a question that every
+ * cluster of the project asks alike, and only where there is one.
+ */
+
+bool fronts_met(const struct facts *facts)
+{
+	return facts->memory.fronts_known || !remove_has_unknown_fronts(facts);
+}
+
+bool fronts_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	(void)err;
+	ask->shared = true;
+	request_get(&ask->request, facts->arena,
+		"/load_balancers?label_selector=%s&per_page=%d&page=%d",
+		request_escape(facts->arena, LABEL_CONTROLLER), PER_PAGE,
+		phase_page(facts));
+	return true;
+}
+
+enum verdict fronts_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(
+			facts, reply, "Listing the load balancers", err);
+	if (!remove_learn_listed(facts, RESOURCE_LOAD_BALANCER, reply, err))
+		return VERDICT_FAILED;
+	bool more = phase_turn_page(facts, reply);
+	facts->memory.fronts_known = !more || !remove_has_unknown_fronts(facts);
+	if (facts->memory.fronts_known)
+		facts->memory.page = 0;
+	return VERDICT_NEXT;
+}
+
+/* ---- strangers: who else is on the network, or was at a server ---- */
+
+bool strangers_met(const struct facts *facts)
+{
+	enum resource_kind kind;
+	int64_t id;
+
+	return !remove_next_stranger(facts, &kind, &id);
+}
+
+bool strangers_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	enum resource_kind kind = RESOURCE_KIND_COUNT;
+	int64_t id = 0;
+
+	(void)err;
+	remove_next_stranger(facts, &kind, &id);
+	request_get(&ask->request, facts->arena, "/%s/%lld", kind_plural(kind),
+		(long long)id);
+	return true;
+}
+
+enum verdict strangers_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	enum resource_kind kind = RESOURCE_KIND_COUNT;
+	int64_t id = 0;
+
+	if (reply->class != REPLY_OK && reply->class != REPLY_NOT_FOUND)
+		return phase_otherwise(
+			facts, reply, "Looking at a neighbour", err);
+	remove_next_stranger(facts, &kind, &id);
+	return remove_learn_one(facts, kind, id, reply, err) ? VERDICT_NEXT
+							     : VERDICT_FAILED;
+}

@@ -1,0 +1,6 @@
+#pragma once
+
+#include "worker.h"
+
+/* Stores what flights came to. */
+void commit(struct worker *worker);

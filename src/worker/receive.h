@@ -1,0 +1,6 @@
+#pragma once
+
+#include "worker.h"
+
+/* Deliveries become flights before their first transaction. */
+void receive(struct worker *worker);

@@ -1,0 +1,85 @@
+"""What is installed where, the unit's hardening, and the Debian package."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "release"  # as users build it
+UNIT = "usr/lib/systemd/system/byoc-worker.service"
+EXPOSURE_MOST = 2.0
+INSTALLED = {"usr/bin/byoc", "usr/bin/byoc-worker", UNIT,
+             "usr/lib/sysusers.d/byoc.conf", "usr/share/byoc/definitions.json",
+             "usr/share/byoc/roles.sql", "usr/share/doc/byoc/README.md",
+             "usr/share/doc/byoc/copyright"}
+
+
+def run(*command, **environment):
+    done = subprocess.run(list(map(str, command)), capture_output=True,
+                          text=True, env={**os.environ, **environment})
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+class Packages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not (BUILD / "bin" / "byoc-worker").exists():
+            raise unittest.SkipTest("there is no release build")
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.root = pathlib.Path(folder.name, "root")
+        cls.packages = pathlib.Path(folder.name, "packages")
+        run("cmake", "--install", BUILD, "--strip", "--prefix",
+            cls.root / "usr")
+
+    def test_everything_is_installed(self):
+        found = {str(path.relative_to(self.root))
+                 for path in self.root.rglob("*") if path.is_file()}
+        self.assertEqual(found, INSTALLED)
+
+    def test_programs_say_their_version_and_commit(self):
+        for name in ("byoc", "byoc-worker"):
+            self.assertRegex(
+                run(self.root / "usr" / "bin" / name, "--version"),
+                rf"^{name} \d+\.\d+\.\d+ "
+                r"\(([0-9a-f]{12}(, changed)?|of unknown commit)\)\n$")
+
+    def test_the_unit_exposes_little(self):
+        said = run("systemd-analyze", "security", "--offline=true",
+                   f"--threshold={int(EXPOSURE_MOST * 10)}", self.root / UNIT)
+        exposure = float(re.search(r"exposure level .*: ([\d.]+)", said)[1])
+        print(f"exposure {exposure} ...", end=" ")
+        self.assertLess(exposure, EXPOSURE_MOST)
+
+    def test_the_unit_has_no_mistakes(self):
+        """What systemd does not know it only warns of."""
+        text = (self.root / UNIT).read_text()
+        unit = self.root / UNIT
+        unit.write_text(text.replace("/usr/bin/", f"{self.root}/usr/bin/"))
+        self.addCleanup(unit.write_text, text)
+        said = run("systemd-analyze", "verify", "--man=no", unit)
+        self.assertNotIn("byoc-worker", said)
+
+    def test_the_debian_package(self):
+        run("cpack", "--config", BUILD / "CPackConfig.cmake", "-B",
+            self.packages)
+        [package] = self.packages.glob("*.deb")
+        fields = run("dpkg-deb", "--field", package)
+        for needed in ("libpq5", "librabbitmq4", "libcurl4", "libsodium23",
+                       "ca-certificates"):
+            self.assertIn(needed, fields)
+        files = {line.split()[-1].removeprefix("./") for line in run(
+            "dpkg-deb", "--contents", package).splitlines()}
+        self.assertEqual({name for name in files if not name.endswith("/")},
+                         INSTALLED)
+        self.assertIn("systemd-sysusers byoc.conf",
+                      run("dpkg-deb", "--info", package, "postinst"))
+
+
+if __name__ == "__main__":
+    unittest.main()

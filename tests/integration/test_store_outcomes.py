@@ -1,0 +1,235 @@
+"""What outcomes lead to: requests without an answer, tokens that were refused,
+and runs that end."""
+
+import unittest
+
+from store_case import OTHER, REMOVAL, TOKEN, StoreCase
+
+REFUSAL = {"sealed_token": TOKEN, "code": "unknown_token",
+           "reason": "Hetzner says no."}
+
+
+class Unanswered(StoreCase):
+    def older_leases(self, cluster):
+        (_, lease), = self.leased(cluster)
+        return lease["older_leases"]
+
+    def test_a_teardown_sees_what_ended_without_an_answer(self):
+        cluster = self.begun()
+        self.work(cluster, "retry", unanswered=True)
+        self.start(cluster, "teardown")
+        self.assertEqual(self.older_leases(cluster), 1)
+
+    def test_but_for_a_minute_only(self):
+        cluster = self.begun()
+        self.work(cluster, "retry", unanswered=True)
+        self.db("UPDATE byoc.phases"
+                " SET unanswered_at = now() - interval '61 seconds'")
+        self.start(cluster, "teardown")
+        self.assertEqual(self.older_leases(cluster), 0)
+
+    def test_what_had_its_answer_is_not_waited_for(self):
+        cluster = self.begun()
+        self.work(cluster, "retry")
+        self.start(cluster, "teardown")
+        self.assertEqual(self.older_leases(cluster), 0)
+
+    def test_a_lease_that_ran_out_had_no_answer(self):
+        cluster = self.begun()
+        self.leased(cluster, lease_ms=0)
+        self.start(cluster, "teardown")
+        self.assertEqual(self.older_leases(cluster), 1)
+
+    def test_neither_had_one_that_was_taken_over(self):
+        cluster = self.begun()
+        self.leased(cluster, lease_ms=0)
+        self.leased(cluster, worker=OTHER)
+        self.assertEqual(self.one("SELECT count(unanswered_at)"
+                                  " FROM byoc.phases"), 1)
+
+    def test_a_deleted_cluster_is_swept_once_more(self):
+        credential = self.add_credential()
+        cluster = self.begun(credential)
+        self.work(cluster, "retry", unanswered=True)
+        self.start(cluster, "teardown")
+        self.db("DELETE FROM byoc.outbox")
+        self.finish_teardown(cluster)
+        self.assertEqual(self.status(cluster), ("deleted", "sweep", True))
+        (routing_key, body), = self.db(
+            "SELECT routing_key, body FROM byoc.outbox"
+            " WHERE body ->> 'phase' = 'sweep'")
+        self.assertEqual(routing_key, "byoc.jobs.wait.60000")
+        job = self.jobs(cluster)[0]
+        self.assertEqual(body["id"], job["job_id"])
+        verdict, wait_ms, _ = self.lease([job])[0]
+        self.assertEqual(verdict, "busy")
+        self.assertTrue(290000 < wait_ms <= 300000, wait_ms)
+        needing = "SELECT status FROM byoc.delete_credential(%s)"
+        self.assertEqual(self.db(needing, credential), [("deleted",)])
+        self.db("UPDATE byoc.phases SET due_at = now() WHERE phase = 'sweep'")
+        (_, lease), = self.leased(cluster)
+        self.assertEqual((lease["goal"], lease["cluster"]["status"]),
+                         ("sweep", "deleted"))
+        self.assertEqual(self.commit(self.outcome(job, lease)), ["stored"])
+        self.assertEqual(self.status(cluster), ("deleted", "teardown", False))
+        self.assertEqual([name for _, name in self.events(cluster)
+                          if "." not in name],
+                         ["provisioning", "deleting", "deleted"])
+        self.assertEqual(self.db(needing, credential), [])
+
+    def finish_teardown(self, cluster):
+        while self.status(cluster)[0] == "deleting":
+            self.work(cluster)
+
+    def test_what_was_answered_is_not_swept_again(self):
+        cluster = self.begun()
+        self.work(cluster)
+        self.start(cluster, "teardown")
+        self.finish_teardown(cluster)
+        self.assertEqual(self.status(cluster), ("deleted", "teardown", False))
+
+    def test_a_sweep_without_a_token_does_not_keep_the_credential(self):
+        credential = self.add_credential()
+        cluster = self.begun(credential)
+        self.leased(cluster, lease_ms=0)
+        self.start(cluster, "teardown")
+        self.finish_teardown(cluster)
+        self.assertEqual(self.status(cluster)[1], "sweep")
+        self.validate(credential, "invalid")
+        self.assertEqual(self.db("SELECT FROM byoc.delete_credential(%s)",
+                                 credential), [])
+        self.assertEqual(self.status(cluster), ("deleted", "teardown", False))
+
+
+class RefusedTokens(StoreCase):
+    def refuse(self, cluster, result="fail"):
+        self.work(cluster, result, credential=REFUSAL)
+
+    def phase(self, cluster):
+        return self.one("SELECT status, wait_queue, code FROM byoc.phases"
+                        " WHERE cluster_id = %s AND needs = '{}'"
+                        " ORDER BY run DESC LIMIT 1", cluster)
+
+    def pass_second(self):
+        self.db("UPDATE byoc.phases SET due_at = now()"
+                " WHERE status = 'queued'")
+
+    def test_it_is_validated_before_anything_fails(self):
+        credential = self.add_credential()
+        clusters = [self.begun(credential) for _ in range(2)]
+        outcomes = [self.outcome(job, lease, "fail", credential=REFUSAL)
+                    for job, lease in self.leased(*clusters)]
+        self.assertEqual(self.commit(*outcomes), ["stored", "stored"])
+        for cluster in clusters:
+            self.assertEqual(self.status(cluster)[0], "provisioning")
+            self.assertEqual(self.phase(cluster),
+                             ("queued", "byoc.jobs.wait.1000", None))
+        self.assertEqual([job["credential_id"] for job in
+                          self.messages("credential.validate")], [credential])
+        self.assertEqual(self.one("SELECT status FROM byoc.credentials"),
+                         "ready")
+
+    def test_a_good_one_lets_all_go_on(self):
+        credential = self.add_credential()
+        cluster = self.begun(credential)
+        self.refuse(cluster)
+        self.assertEqual(self.validate(credential, "ready"), "stored")
+        self.pass_second()
+        self.finish(cluster)
+        self.assertEqual(self.status(cluster)[0], "running")
+
+    def test_a_bad_one_fails_what_is_provisioned(self):
+        credential = self.add_credential()
+        cluster = self.begun(credential)
+        self.refuse(cluster)
+        self.assertEqual(self.validate(credential, "invalid"), "stored")
+        self.pass_second()
+        self.assertEqual(self.lease(self.jobs(cluster))[0][0], "void")
+        self.assertEqual(
+            self.one("SELECT status, code FROM byoc.clusters WHERE id = %s",
+                     cluster), ("failed", "credential_invalid"))
+        self.assertComplete(cluster)
+        self.assertComplete(credential)
+
+    def test_a_bad_one_parks_what_is_deleted_until_there_is_a_good_one(self):
+        credential = self.add_credential()
+        cluster = self.begun(credential)
+        self.start(cluster, "teardown", REMOVAL)
+        self.refuse(cluster, "park")
+        self.validate(credential, "invalid")
+        self.pass_second()
+        self.assertEqual(self.lease(self.jobs(cluster))[0][0], "void")
+        self.assertEqual(self.phase(cluster)[0], "parked")
+        self.assertEqual(self.one("SELECT code FROM byoc.clusters"
+                                  " WHERE id = %s", cluster),
+                         "credential_invalid")
+        self.db("SELECT byoc.rotate_credential(%s, 'byoc1.new')", credential)
+        self.assertEqual(self.validate(credential, "ready"), "stored")
+        self.finish(cluster)
+        self.assertEqual(self.status(cluster), ("deleted", "teardown", False))
+
+    def test_one_that_was_replaced_says_nothing(self):
+        credential = self.add_credential("byoc1.new", "byoc1.new")
+        cluster = self.begun(credential)
+        self.refuse(cluster)
+        self.assertEqual(self.phase(cluster), ("queued", None, None))
+        self.assertEqual(self.messages("credential.validate"), [])
+
+    def test_one_that_no_validation_can_judge_is_dropped(self):
+        credential = self.add_credential("byoc1.new", TOKEN)
+        cluster = self.begun(credential)
+        self.refuse(cluster)
+        self.assertEqual(self.one("SELECT active_sealed_token, status"
+                                  " FROM byoc.credentials"),
+                         (None, "pending_validation"))
+        self.assertEqual(
+            self.one("SELECT status, code FROM byoc.clusters WHERE id = %s",
+                     cluster), ("failed", "credential_invalid"))
+
+    def test_while_somebody_has_the_credential_it_is_busy(self):
+        credential = self.add_credential()
+        cluster, other = self.begun(credential), self.begun()
+        outcomes = [self.outcome(job, lease)
+                    for job, lease in self.leased(cluster, other)]
+        outcomes[0] |= {"result": "fail", "credential": REFUSAL}
+        lock = self.hold_credential(credential)
+        self.db("SET lock_timeout = '500ms'")
+        self.assertEqual(self.commit(*outcomes), ["busy", "stored"])
+        lock.rollback()
+        self.assertEqual(self.commit(outcomes[0]), ["stored"])
+
+
+class Ends(StoreCase):
+    def test_a_cluster_fails_with_its_first_phase(self):
+        cluster = self.begun()
+        self.work(cluster, "fail")
+        self.assertEqual(self.one("SELECT status, code, reason"
+                                  " FROM byoc.clusters WHERE id = %s", cluster),
+                         ("failed", "broken", "It broke."))
+        self.assertEqual([name for _, name in self.events(cluster)],
+                         ["provisioning", "phase.started", "phase.failed",
+                          "failed"])
+        self.assertComplete(cluster)
+
+    def test_a_refresh_that_fails_is_over(self):
+        credential = self.add_credential()
+        cluster = self.begun(credential)
+        self.finish(cluster)
+        self.db("UPDATE byoc.credentials SET token_version = 2")
+        self.start(cluster, "refresh", {"hcloud_secret": []})
+        self.assertEqual(self.status(cluster), ("running", "refresh", True))
+        self.work(cluster, "fail")
+        self.assertEqual(self.status(cluster), ("running", "provision", False))
+
+    def test_an_outcome_is_stored_once(self):
+        cluster = self.begun()
+        (job, lease), = self.leased(cluster)
+        outcome = self.outcome(job, lease)
+        self.assertEqual(self.commit(outcome), ["stored"])
+        self.assertEqual(self.commit(outcome), ["lost"])
+        nowhere = {**outcome, "cluster_id": OTHER}
+        self.assertEqual(self.commit(nowhere), ["lost"])
+
+
+if __name__ == "__main__":
+    unittest.main()

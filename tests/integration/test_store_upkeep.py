@@ -1,0 +1,215 @@
+"""Relay and watchdog: what was not published, and what was lost."""
+
+import json
+import unittest
+
+from store_case import OTHER, WORKER, StoreCase
+
+TAKE = "SELECT id, tries FROM byoc.take_outbox(%s, 100)"
+
+
+class Relay(StoreCase):
+    def write(self, count=1):
+        return [id for id, in self.db(
+            "INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,"
+            " body, due_at) SELECT '', 'x', gen_random_uuid(), 'x', '{}',"
+            " clock_timestamp() FROM generate_series(1, %s) RETURNING id",
+            count)]
+
+    def test_each_try_waits_longer(self):
+        (id,) = self.write()
+        for seconds in (5, 10, 20, 40, 80, 160, 300, 300):
+            self.assertEqual([row for row, _ in self.db(TAKE, 0)], [id])
+            self.assertEqual(self.db(TAKE, 0), [])
+            self.assertAlmostEqual(float(self.one(
+                "SELECT extract(epoch FROM due_at - clock_timestamp())"
+                " FROM byoc.outbox")), seconds, delta=3)
+            self.db("UPDATE byoc.outbox SET due_at = clock_timestamp()")
+
+    def test_no_look_begins_before_the_floor(self):
+        first, second, third = self.write(3)
+        self.assertEqual([id for id, _ in self.db(TAKE, second)],
+                         [second, third])
+        self.assertEqual([id for id, _ in self.db(TAKE, 0)], [first])
+
+    def test_the_floor_is_the_lowest_that_is_left(self):
+        first, second = self.write(2)
+        floor = "SELECT byoc.outbox_floor(%s)"
+        self.assertEqual(self.one(floor, 0), first)
+        self.db("DELETE FROM byoc.outbox WHERE id = %s", first)
+        self.assertEqual(self.one(floor, first), second)
+        self.db("DELETE FROM byoc.outbox")
+        self.assertEqual(self.one(floor, first), second)
+        self.assertEqual(self.one("SELECT byoc.newest_outbox_row()"), second)
+
+    def test_dead_rows_are_not_looked_at(self):
+        self.holding("SELECT pg_current_xact_id()")  # keeps them
+        self.write(20000)
+        self.db("DELETE FROM byoc.outbox")
+        floor = self.one("SELECT byoc.outbox_floor(0)")
+        self.write(1)
+        touched = []
+        for begin in (0, floor):
+            self.db("UPDATE byoc.outbox SET due_at = clock_timestamp()")
+            (plan,), = self.db("EXPLAIN (ANALYZE, BUFFERS, FORMAT json)"
+                               " SELECT * FROM byoc.take_outbox(%s, 1)", begin)
+            touched.append(plan[0]["Plan"]["Shared Hit Blocks"])
+        self.assertGreater(touched[0], 100)
+        self.assertLess(touched[1], 60)
+
+    def test_a_clock_that_was_put_back_holds_nothing_up(self):
+        (id,) = self.write()
+        self.db("UPDATE byoc.outbox SET due_at = due_at + interval '3 hours'")
+        self.assertEqual([row for row, _ in self.db(TAKE, 0)], [id])
+
+
+class Watchdog(StoreCase):
+    def requeue(self, waiting=True, on=None):
+        return self.db("SELECT byoc.requeue_lost('15 seconds', %s)", waiting,
+                       on=on)[0][0]
+
+    def age(self, seconds=60):
+        self.db("UPDATE byoc.phases SET due_at = due_at - %s * interval '1 s',"
+                " lease_until = lease_until - %s * interval '1 s';"
+                " DELETE FROM byoc.outbox", seconds, seconds)
+
+    def put_clock_back(self):
+        """As seen from the rows: they are three hours ahead."""
+        self.age(-3 * 3600)
+        self.db("UPDATE byoc.credentials SET"
+                " due_at = due_at + interval '3 hours',"
+                " lease_until = lease_until + interval '3 hours'")
+
+    def test_a_clock_that_was_put_back_holds_no_phase_up(self):
+        cluster = self.begun()
+        self.put_clock_back()
+        jobs = [job for job, _ in self.leased(cluster)]  # not `busy`
+        self.put_clock_back()
+        self.assertEqual(self.requeue(), 1)
+        self.lease(jobs)
+        self.put_clock_back()
+        self.assertEqual(self.lease(jobs, worker=OTHER)[0][0], "leased")
+        self.assertEqual(self.lease(jobs)[0][0], "busy")
+
+    def test_a_wait_of_an_hour_is_no_clock_that_was_put_back(self):
+        cluster = self.begun()
+        self.work(cluster, "retry", delay_ms=3600 * 1000)
+        self.assertEqual(self.requeue(), 0)
+        verdict, wait_ms, _ = self.lease(self.jobs(cluster))[0]
+        self.assertEqual(verdict, "busy")
+        self.assertAlmostEqual(wait_ms, 3600 * 1000, delta=60 * 1000)
+
+    def test_a_clock_that_was_put_back_holds_no_teardown_up(self):
+        cluster = self.begun()
+        self.leased(cluster)
+        self.start(cluster, "teardown")
+        self.put_clock_back()
+        (_, lease), = self.leased(cluster)
+        self.assertEqual(lease["older_leases"], 0)
+
+    def test_a_clock_that_was_put_back_holds_no_validation_up(self):
+        credential = self.add_credential()
+        self.db("SELECT byoc.enqueue('credential.validate', %s)", credential)
+        ask = "SELECT verdict FROM byoc.lease_credentials(%s, %s, 20000)"
+        job = json.dumps([{
+            "n": 0, "credential_id": credential, "job_id": str(self.one(
+                "SELECT job_id FROM byoc.credentials"))}])
+        self.assertEqual(self.one(ask, job, WORKER), "leased")
+        self.put_clock_back()
+        self.assertEqual(self.one(ask, job, OTHER), "leased")
+        self.put_clock_back()
+        self.assertEqual(self.requeue(), 1)
+
+    def test_a_lost_message_is_published_anew_with_its_id(self):
+        cluster = self.begun()
+        job = self.jobs(cluster)[0]
+        self.age(5)
+        self.assertEqual(self.requeue(), 0)
+        self.age()
+        self.assertEqual(self.requeue(), 1)
+        self.assertEqual([body["id"] for body in
+                          self.messages("cluster.phase")], [job["job_id"]])
+        self.assertEqual(self.requeue(), 0)
+
+    def test_in_a_backlog_only_leases_are_lost(self):
+        queued, leased = self.begun(), self.begun()
+        self.leased(leased)
+        self.age()
+        self.assertEqual(self.requeue(waiting=False), 1)
+        self.assertEqual(self.one(
+            "SELECT status, unanswered_at IS NOT NULL FROM byoc.phases"
+            " WHERE cluster_id = %s AND needs = '{}'", leased),
+            ("queued", True))
+        self.assertEqual(self.requeue(), 1)
+        self.assertEqual([body["cluster_id"] for body in
+                          self.messages("cluster.phase")], [leased, queued])
+
+    def test_one_worker_at_a_time(self):
+        self.begun()
+        self.age()
+        other = self.connect(autocommit=False)
+        self.assertEqual(self.requeue(on=other), 1)
+        self.assertEqual(self.requeue(), -1)
+        other.rollback()
+        self.assertEqual(self.requeue(), 1)
+
+    def test_a_locked_cluster_is_left_alone(self):
+        held, free = self.begun(), self.begun()
+        self.age()
+        self.hold_cluster(held)
+        self.db("SET lock_timeout = '500ms'")
+        self.assertEqual(self.requeue(), 1)
+        self.assertEqual([body["cluster_id"] for body in
+                          self.messages("cluster.phase")], [free])
+
+    def test_what_is_over_is_not_looked_at_again(self):
+        queued, leased = self.begun(), self.begun()
+        self.leased(leased)
+        self.age()
+        self.start(queued, "teardown")
+        self.start(leased, "teardown")
+        self.db("DELETE FROM byoc.outbox")
+        self.assertEqual(self.requeue(), 0)
+        self.assertEqual(self.messages("cluster.phase"), [])
+        self.assertEqual(self.one(
+            "SELECT count(due_at), count(unanswered_at) FROM byoc.phases"
+            " WHERE run = 1"), (0, 1))
+
+    def test_validations_and_requests(self):
+        credential = self.add_credential()
+        cluster = self.add_cluster(credential)
+        self.db("SELECT byoc.enqueue('credential.validate', %s),"
+                " byoc.enqueue('cluster.provision', %s)", credential, cluster)
+        self.db("UPDATE byoc.credentials SET due_at = now() - interval '1 min';"
+                " UPDATE byoc.clusters"
+                " SET requested_at = now() - interval '1 min';"
+                " DELETE FROM byoc.outbox")
+        self.assertEqual(self.requeue(waiting=False), 0)
+        self.assertEqual(self.requeue(), 2)
+        self.assertEqual(self.requeue(), 0)
+        self.assertEqual(len(self.messages("credential.validate")), 1)
+        self.assertEqual(len(self.messages("cluster.provision")), 1)
+
+
+class Turns(StoreCase):
+    def test_one_worker_at_a_time_watches(self):
+        watch = "SELECT byoc.requeue_lost('15 s', true)"
+        other = self.holding(watch)
+        self.assertEqual(self.one(watch), -1)
+        other.commit()
+        self.assertEqual(self.one(watch), 0)
+
+    def test_nobody_keeps_workers_from_it_by_locks_that_all_may_take(self):
+        self.holding("SELECT pg_advisory_xact_lock(c::regclass::integer, n)"
+                     " FROM unnest(ARRAY['byoc.outbox', 'byoc.events']) c,"
+                     " generate_series(0, 9) n")
+        self.assertEqual(
+            self.one("SELECT byoc.requeue_lost('15 s', true)"), 0)
+        month = self.one("SELECT to_char(now() AT TIME ZONE 'UTC' + interval"
+                         " '2 months', '\"byoc.events_\"YYYY_MM')")
+        self.db(f"DROP TABLE {month}; SELECT byoc.tend_history()")
+        self.assertIsNotNone(self.one("SELECT to_regclass(%s)", month))
+
+
+if __name__ == "__main__":
+    unittest.main()

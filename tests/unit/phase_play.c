@@ -1,0 +1,192 @@
+/* What a worker and its database amount to: see the header. */
+#include "phase_play.h"
+
+#include <sodium.h>
+#include <string.h>
+
+void play_begin(struct play *play, struct fake *fake, enum cut cut, int cut_at)
+{
+	cr_assert_geq(sodium_init(), 0);
+	*play = (struct play){.fake = fake, .cut = cut, .cut_at = cut_at};
+	secret_set(&play->token, TEST_TOKEN, strlen(TEST_TOKEN));
+	secret_set(
+		&play->authorities, test_authorities, strlen(test_authorities));
+	secret_set(&play->join_token, "join", 4);
+	play->cluster = (struct cluster){.id = CLUSTER_ID,
+		.name = "demo",
+		.location = LOCATION_FSN1,
+		.type = CLUSTER_DEDICATED_HA,
+		.workers = 2,
+		.api_sources = "0.0.0.0/0,::/0"};
+}
+
+void play_end(struct play *play)
+{
+	secret_clear(&play->token);
+	secret_clear(&play->authorities);
+	secret_clear(&play->join_token);
+}
+
+void play_load(struct play *play, struct facts *facts)
+{
+	for (size_t i = 0; i < play->stored_count; i++)
+		facts_add(facts, &play->stored[i].resource);
+}
+
+static void tell(struct play *play, const struct fact_resource *fact)
+{
+	if (fact->fate != FATE_DELETED && fact->fate != FATE_GONE)
+		return;
+	cr_assert_lt(play->told_count, PLAY_TOLD);
+	play->told[play->told_count].kind = fact->resource.kind;
+	play->told[play->told_count++].id = fact->resource.id;
+}
+
+void play_store(struct play *play, const struct facts *facts)
+{
+	play->stored_count = 0;
+	for (size_t i = 0; i < facts->resource_count; i++)
+		if (facts->resources[i].change == CHANGE_REMOVE)
+			tell(play, &facts->resources[i]);
+	for (size_t i = 0; i < facts->resource_count; i++)
+		if (facts->resources[i].change != CHANGE_REMOVE)
+			play->stored[play->stored_count++] =
+				facts->resources[i];
+	play->cluster = facts->cluster;
+}
+
+static bool cut_here(struct play *play, enum cut cut)
+{
+	return play->cut == cut && play->requests == play->cut_at;
+}
+
+/* Sends what is asked; false: the worker died over it. */
+bool play_send(struct play *play, struct facts *facts, const struct ask *ask,
+	struct reply *reply)
+{
+	if (ask->kind == ASK_KEYS) {
+		strcpy(facts->cluster.ssh_public_key, TEST_KEY);
+		*reply = (struct reply){.class = REPLY_OK};
+		return true;
+	}
+	if (play->meddle)
+		play->meddle(play->requests);
+	play->requests++;
+	play->shared += ask->shared;
+	if (cut_here(play, CUT_BEFORE_REQUEST))
+		return false;
+	if (ask->kind == ASK_ACTIONS)
+		fake_answer_actions(
+			play->fake, ask->actions, ask->action_count, reply);
+	else
+		fake_answer(play->fake, &ask->request, reply);
+	if (cut_here(play, CUT_AFTER_REQUEST)) {
+		reply_clear(reply);
+		return false;
+	}
+	if (cut_here(play, CUT_ANSWER)) {
+		reply_clear(reply);
+		reply_lost(reply, "timeout");
+	}
+	return true;
+}
+
+/* One lease; returns whether the phase is done. */
+static bool run_lease(struct play *play, enum goal goal, struct facts *facts)
+{
+	struct ask ask;
+	struct reply reply;
+	struct err err = {0};
+
+	for (;;) {
+		enum progress progress = phase_ask(facts, &ask, &err);
+		if (progress != PROGRESS_ASKS) {
+			if (progress == PROGRESS_FAILED)
+				cr_assert_geq(phase_retry_ms(goal, facts, &err),
+					0, "%s: %s", facts->phase->name,
+					err.text);
+			if (play->cut == CUT_STORE &&
+				++play->requests == play->cut_at)
+				return false;
+			play_store(play, facts);
+			return progress == PROGRESS_DONE;
+		}
+		bool alive = play_send(play, facts, &ask, &reply);
+		request_clear(&ask.request);
+		if (!alive)
+			return false;
+		enum verdict verdict = phase_take(facts, &reply, &err);
+		reply_clear(&reply);
+		if (verdict == VERDICT_NEXT)
+			continue;
+		if (verdict == VERDICT_FAILED)
+			cr_assert_geq(phase_retry_ms(goal, facts, &err), 0,
+				"%s: %s %s", facts->phase->name, err.code,
+				err.text);
+		play_store(play, facts);
+		return false;
+	}
+}
+
+bool play_phase(struct play *play, enum goal goal, const struct phase *phase,
+	int index, int leases)
+{
+	struct facts facts = {.arena = arena_new(),
+		.cluster = play->cluster,
+		.phase = phase,
+		.index = index,
+		.lease_count = leases,
+		.removal = play->removal,
+		.token = &play->token,
+		.authorities = &play->authorities,
+		.join_token = &play->join_token};
+
+	play_load(play, &facts);
+	bool done = run_lease(play, goal, &facts);
+	if (done && facts.swept)
+		play->removal.swept_kinds |= 1u << phase->kind;
+	arena_free(facts.arena);
+	return done;
+}
+
+static bool is_done(
+	const struct play *play, const struct phase *phase, size_t position)
+{
+	for (int i = 0; i < plan_instances(phase, &play->cluster); i++)
+		if (!play->done[position][i])
+			return false;
+	return true;
+}
+
+bool play_round(struct play *play, enum goal goal)
+{
+	size_t count;
+	const struct phase *phases = plan_phases(goal, &count);
+	unsigned done = 0;
+
+	for (size_t p = 0; p < count; p++)
+		if (is_done(play, &phases[p], p))
+			done |= PHASE_BIT(p);
+	for (size_t p = 0; p < count; p++) {
+		if (phases[p].needs & ~done)
+			continue;
+		for (int i = 0; i < plan_instances(&phases[p], &play->cluster);
+			i++)
+			if (!play->done[p][i])
+				play->done[p][i] = play_phase(play, goal,
+					&phases[p], i, ++play->leases[p][i]);
+	}
+	return done == PHASE_BIT(count) - 1;
+}
+
+void play_plan(struct play *play, enum goal goal)
+{
+	int rounds = 0;
+
+	memset(play->done, 0, sizeof play->done);
+	memset(play->leases, 0, sizeof play->leases);
+	play->removal.swept_kinds = 0;
+	while (!play_round(play, goal))
+		cr_assert_lt(++rounds, 300, "cut %d at %d: no end", play->cut,
+			play->cut_at);
+}
