@@ -298,6 +298,24 @@ Test(phase_remove, volumes_are_detached_first)
 	cr_assert(t.facts.swept);
 }
 
+/* Its server went between the list and the question. */
+Test(phase_remove, a_volume_that_is_free_meanwhile_goes_at_once)
+{
+	begin("volumes");
+	asks(&t, LISTED("volumes"));
+	takes(&t, 200,
+		"{\"volumes\":[{\"id\":2,\"name\":\"v\",\"server\":11," OUR_LABEL
+		"}]}",
+		"next");
+	asks(&t, "POST /volumes/2/actions/detach");
+	takes(&t, 422, "{\"error\":{\"code\":\"volume_not_attached\"}}",
+		"next");
+	asks(&t, "DELETE /volumes/2");
+	takes(&t, 204, "", "next");
+	asks(&t, "done");
+	cr_assert_str_eq(fate_of(RESOURCE_VOLUME, 2), "deleted");
+}
+
 Test(phase_remove, volumes_to_be_kept_only_lose_our_label)
 {
 	begin("volumes");

@@ -199,6 +199,17 @@ static void let_go(struct fact_resource *victim, bool was_gone)
 }
 
 /*
+ * A volume whose server went meanwhile is free: a refusal to detach it is no
+ * verdict, and what comes of its deletion is.
+ */
+static bool is_free_meanwhile(
+	const struct fact_resource *victim, const struct reply *reply)
+{
+	return victim->attached &&
+	       (reply->class == REPLY_REFUSED || reply->class == REPLY_ALREADY);
+}
+
+/*
  * A server's deletion goes on after the answer, and so does a detaching; the
  * sweep is done only when it has found nothing at all.
  */
@@ -211,6 +222,10 @@ static enum verdict erase_take(
 	bool was_gone = reply->class == REPLY_NOT_FOUND;
 	bool gone = was_gone || reply->class == REPLY_OK;
 
+	if (is_free_meanwhile(victim, reply)) {
+		victim->attached = false;
+		return VERDICT_NEXT;
+	}
 	victim->tried = true;
 	if (reply->class == REPLY_PROTECTED) {
 		victim->held = true;
