@@ -19,6 +19,7 @@ struct settings {
 	char *hcloud_ca_file;  /* PEM; empty: the system's */
 	char *worker_sources;  /* CIDRs by comma; empty or "none" */
 	char *http_listen;     /* ADDR:PORT */
+	char *traces_endpoint; /* URL; empty: none */
 	int max_in_flight;
 	int drain_timeout_s;
 	int insecure_transport; /* 1: transport.h's complaints are no obstacle

@@ -69,6 +69,10 @@ static const struct setting table[] = {
 		"256", SETTING_NUMBER, AT(max_in_flight), 0, 1, 4096, NULL},
 	{"BYOC_HTTP_LISTEN", "address of /metrics, /healthz and /readyz",
 		"127.0.0.1:9400", SETTING_TEXT, AT(http_listen), 0, 0, 0, NULL},
+	{"BYOC_TRACES_ENDPOINT",
+		"where traces go: OTLP over HTTP, as in "
+		"http://127.0.0.1:4318/v1/traces",
+		"none", SETTING_TEXT, AT(traces_endpoint), 0, 0, 0, NULL},
 	{"BYOC_LOG_LEVEL", "error, warn, info or debug", "info", SETTING_WORD,
 		AT(log_level), 0, 0, 0, &log_levels},
 	{"BYOC_LOG_FORMAT", "json or text", "json; text on a terminal",
@@ -209,6 +213,16 @@ static void check_endpoint(struct settings *settings, FILE *complaints)
 			"[::1] only, because it would show the token\n");
 }
 
+static void check_traces(const struct settings *settings, FILE *complaints)
+{
+	const char *url = settings->traces_endpoint;
+
+	if (*url && !starts_with(url, "http://") &&
+		!starts_with(url, "https://"))
+		fprintf(complaints, "BYOC_TRACES_ENDPOINT: want a URL such as "
+				    "http://127.0.0.1:4318/v1/traces\n");
+}
+
 static void set_defaults(struct settings *settings)
 {
 	*settings = (struct settings){
@@ -218,6 +232,7 @@ static void set_defaults(struct settings *settings)
 			memory_copy_text("https://api.hetzner.cloud/v1"),
 		.hcloud_ca_file = memory_copy_text(""),
 		.http_listen = memory_copy_text("127.0.0.1:9400"),
+		.traces_endpoint = memory_copy_text(""),
 		.max_in_flight = 256,
 		.drain_timeout_s = 30,
 		.log_level = LOG_INFO,
@@ -249,6 +264,7 @@ bool settings_read(struct settings *settings, unsigned needs, char **complaints)
 	}
 	if (needs & NEED_HETZNER)
 		check_endpoint(settings, said);
+	check_traces(settings, said);
 	if (fclose(said))
 		abort();
 	if (size == 0) {

@@ -9,6 +9,7 @@
 #include "meters.h"
 #include "tenant.h"
 #include "token.h"
+#include "traces.h"
 
 #include <byoc/clock.h>
 #include <stdlib.h>
@@ -160,6 +161,7 @@ void call_collect(struct worker *worker)
 		tenant_note_rate(worker, call->tenant, &reply);
 		call->reply = reply;
 		meters_call(worker, call);
+		traces_call(worker, call);
 		answer(worker, call);
 	}
 }

@@ -133,7 +133,7 @@ static const struct {
 };
 _Static_assert(COUNT(reports) == RESULT_COUNT, "report every result");
 
-static void report(struct worker *worker, const struct flight *flight)
+static void report(struct worker *worker, struct flight *flight)
 {
 	enum result result = flight->outcome.result;
 	const struct job *job = &flight->job;

@@ -70,6 +70,7 @@ void flight_reset(struct flight *flight)
 		.received_ms = flight->received_ms,
 		.job = flight->job,
 		.maybe_leased = flight->maybe_leased,
+		.span = flight->span,
 	};
 
 	clear_secrets(flight);
@@ -83,6 +84,7 @@ void flight_free(struct flight *flight)
 	clear_secrets(flight);
 	arena_free(flight->arena);
 	delivery_free(flight->delivery);
+	free(flight->span);
 	free(flight);
 }
 

@@ -154,7 +154,7 @@ static void mint_all(
 	batch->in_air = kept;
 }
 
-static void report(struct worker *worker, const struct flight *flight)
+static void report(struct worker *worker, struct flight *flight)
 {
 	const struct kubeconfig *kubeconfig = flight->kubeconfig;
 	const struct err *refusal = kubeconfig->refusal;

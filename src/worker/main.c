@@ -12,6 +12,7 @@
 #include "renew.h"
 #include "tenant.h"
 #include "tick.h"
+#include "traces.h"
 #include "upkeep.h"
 
 #include <argp.h>
@@ -102,6 +103,9 @@ static bool prepare(struct worker *worker, struct err *err)
 	worker->client = hetzner_client_new(&options, err);
 	if (!worker->client)
 		return false;
+	worker->traces = traces_start(worker, err);
+	if (err->kind)
+		return false;
 	worker->metrics = metrics_start(worker, err);
 	if (!worker->metrics && err->kind == ERR_RETRY) {
 		/* Another worker on this machine has the port: not fatal. */
@@ -151,6 +155,7 @@ static bool clear(struct worker *worker)
 	free_flights(worker, &worker->calling);
 	free_flights(worker, &worker->gathered);
 	tenants_free(worker->tenants);
+	traces_stop(worker->traces);
 	keyring_free(worker->keyring);
 	free(worker->published.ids);
 	meters_clear(worker->meters);

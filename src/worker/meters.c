@@ -54,6 +54,9 @@ static const struct meter_kind kinds[] = {
 		"Jobs that the watchdog missed and published anew"},
 	[METER_RECONNECTS] = {"byoc_reconnects_total",
 		"Connections opened again after a failure", {"door"}},
+	[METER_SPANS] = {"byoc_spans_total",
+		"Spans of traces: sent, refused by the collector, or dropped",
+		{"result"}},
 };
 _Static_assert(COUNT(kinds) == METER_COUNT, "explain every meter");
 
@@ -95,10 +98,11 @@ static const char *phase_of(const struct flight *flight)
 }
 
 void meters_job(
-	struct worker *worker, const struct flight *flight, const char *result)
+	struct worker *worker, struct flight *flight, const char *result)
 {
 	const char *values[] = {type_of(flight), phase_of(flight), result};
 
+	flight->result = result;
 	meter_add(&worker->meters[METER_JOBS], values, 1);
 	values[2] = NULL;
 	meter_add(&worker->meters[METER_JOB_SECONDS], values,

@@ -23,6 +23,7 @@ enum meter_name {
 	METER_RELAYED,
 	METER_REQUEUED,
 	METER_RECONNECTS,
+	METER_SPANS,
 	METER_COUNT,
 };
 
@@ -33,9 +34,10 @@ void meters_clear(struct meter meters[METER_COUNT]);
 void meters_count(struct worker *worker, enum meter_name name);
 void meters_add(struct worker *worker, enum meter_name name, size_t count);
 
-/* What became of a job: a word such as "done", "retry" or "busy". */
+/* What became of a job: a word such as "done", "retry" or "busy", which is also
+ * its flight's result from then on. */
 void meters_job(
-	struct worker *worker, const struct flight *flight, const char *result);
+	struct worker *worker, struct flight *flight, const char *result);
 
 /* A phase or validation that has come to its end. */
 void meters_finished(struct worker *worker, const struct flight *flight);

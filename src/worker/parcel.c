@@ -10,6 +10,7 @@ static struct parcel *add(struct worker *worker)
 	struct parcels *parcels = &worker->to_publish;
 	struct parcel *parcel = memory_new(sizeof *parcel);
 
+	parcel->began_ms = worker->now_ms;
 	/* One for being here: nothing is settled before all has been sent. */
 	parcel->unconfirmed = 1;
 	if (parcels->last)

@@ -8,6 +8,7 @@
 
 #include "flight.h"
 #include "meters.h"
+#include "traces.h"
 
 #include <byoc/log.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 /* A message that no confirm has come for yet. */
 struct ticket {
-	int64_t outbox_id; /* 0: the message is in no table */
+	const struct outbox_row *row; /* NULL: the message is in no table */
 	struct parcel *parcel;
 };
 
@@ -37,6 +38,7 @@ static void land(struct worker *worker, struct flight *flight, bool give_back)
 		!(give_back ? broker_return(worker->broker, tag, &err)
 			    : broker_ack(worker->broker, tag, &err)))
 		link_fail(&worker->broker_link, &err);
+	traces_land(worker, flight);
 	worker->flight_count--;
 	flight_free(flight);
 }
@@ -79,15 +81,14 @@ static void widen_ring(struct publications *p)
 }
 
 static void note_ticket(struct publications *p, uint64_t number,
-	int64_t outbox_id, struct parcel *parcel)
+	const struct outbox_row *row, struct parcel *parcel)
 {
 	if (p->first == p->end)
 		p->first = p->end = number;
 	while (number - p->first >= p->room)
 		widen_ring(p);
 	p->end = number + 1;
-	*ticket_at(p, number) =
-		(struct ticket){.outbox_id = outbox_id, .parcel = parcel};
+	*ticket_at(p, number) = (struct ticket){.row = row, .parcel = parcel};
 	parcel->unconfirmed++;
 }
 
@@ -136,22 +137,27 @@ static struct message own_message(const struct parcel *parcel)
 	};
 }
 
+static int64_t row_id(const struct outbox_row *row)
+{
+	return row ? row->id : 0;
+}
+
 /* A message that cannot be sent at all stays where it is. */
 static void complain(struct worker *worker, struct parcel *parcel,
-	int64_t outbox_id, const struct err *err)
+	const struct outbox_row *row, const struct err *err)
 {
 	if (err->kind != ERR_BUG) {
 		link_fail(&worker->broker_link, err);
 		return;
 	}
 	meters_count(worker, METER_REFUSED);
-	log_event(LOG_ERROR, "publish.impossible", log_i64("outbox", outbox_id),
-		LOG_ERR(err), LOG_END);
-	parcel->refused = !outbox_id;
+	log_event(LOG_ERROR, "publish.impossible",
+		log_i64("outbox", row_id(row)), LOG_ERR(err), LOG_END);
+	parcel->refused = !row;
 }
 
 static bool send_message(struct worker *worker, struct parcel *parcel,
-	const struct message *message, int64_t outbox_id)
+	const struct message *message, const struct outbox_row *row)
 {
 	struct err err = {0};
 	uint64_t number;
@@ -160,9 +166,9 @@ static bool send_message(struct worker *worker, struct parcel *parcel,
 		return false;
 	if (broker_publish(worker->broker, message, &number, &err)) {
 		meters_count(worker, METER_PUBLISHED);
-		note_ticket(worker->publications, number, outbox_id, parcel);
+		note_ticket(worker->publications, number, row, parcel);
 	} else {
-		complain(worker, parcel, outbox_id, &err);
+		complain(worker, parcel, row, &err);
 	}
 	parcel->sent++;
 	return true;
@@ -176,13 +182,13 @@ static bool send_parcel(struct worker *worker, struct parcel *parcel)
 	while (parcel->sent < parcel->rows.count) {
 		const struct outbox_row *row = &parcel->rows.rows[parcel->sent];
 		message = row_message(row);
-		if (!send_message(worker, parcel, &message, row->id))
+		if (!send_message(worker, parcel, &message, row))
 			return false;
 	}
 	if (!parcel->queue)
 		return true;
 	message = own_message(parcel);
-	return send_message(worker, parcel, &message, 0);
+	return send_message(worker, parcel, &message, NULL);
 }
 
 static void send_parcels(struct worker *worker)
@@ -208,6 +214,14 @@ static void note_published(struct ids *published, int64_t id)
 	published->ids[published->count++] = id;
 }
 
+static void note_confirmed(
+	struct worker *worker, const struct outbox_row *row, int64_t began_ms)
+{
+	note_published(&worker->published, row->id);
+	if (is_event(row->exchange))
+		traces_event(worker, row, began_ms);
+}
+
 static void take_confirm(
 	struct worker *worker, struct ticket *ticket, enum confirm_kind kind)
 {
@@ -222,11 +236,11 @@ static void take_confirm(
 			log_text("why", kind == CONFIRM_RETURNED
 						? "no queue takes it"
 						: "negative acknowledgement"),
-			log_i64("outbox", ticket->outbox_id), LOG_END);
+			log_i64("outbox", row_id(ticket->row)), LOG_END);
 	}
-	if (ticket->outbox_id && taken)
-		note_published(&worker->published, ticket->outbox_id);
-	else if (!ticket->outbox_id && !taken)
+	if (ticket->row && taken)
+		note_confirmed(worker, ticket->row, parcel->began_ms);
+	else if (!ticket->row && !taken)
 		parcel->refused = true;
 	*ticket = (struct ticket){0};
 	settle(worker, parcel);

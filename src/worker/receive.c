@@ -8,6 +8,7 @@
 #include "flight.h"
 #include "meters.h"
 #include "parcel.h"
+#include "traces.h"
 
 #include <stdio.h>
 
@@ -50,6 +51,7 @@ static void decode(struct worker *worker, struct flight *flight)
 		traceparent_valid(delivery->traceparent))
 		snprintf(job->traceparent, sizeof job->traceparent, "%s",
 			delivery->traceparent);
+	traces_receive(worker, flight);
 	flights_add(&first_batch(worker, flight)->waiting, flight);
 }
 

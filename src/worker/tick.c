@@ -15,6 +15,7 @@
 #include "renew.h"
 #include "start.h"
 #include "step.h"
+#include "traces.h"
 #include "upkeep.h"
 
 #include <byoc/clock.h>
@@ -146,6 +147,7 @@ void tick(struct worker *worker)
 	commit(worker);
 	upkeep(worker);
 	publish(worker);
+	traces(worker);
 	if (worker->metrics)
 		metrics_serve(worker->metrics);
 

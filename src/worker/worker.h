@@ -21,7 +21,8 @@
  *
  * Beside it renew.c holds the leases of what is in the air, upkeep.c looks
  * after the outbox and after what was lost, links.c opens and closes the doors,
- * and tick.c, which alone knows the order, puts them all together.
+ * traces.c tells a collector what became of each flight, and tick.c, which
+ * alone knows the order, puts them all together.
  *
  * The laws of the belt:
  *
@@ -79,6 +80,8 @@ struct flight {
 	bool plain; /* of its outcome nothing but the result can be stored */
 	struct kubeconfig *kubeconfig;
 	struct err err;
+	const char *result; /* as it was counted; NULL: not yet */
+	struct span *span;  /* traces.c's; NULL: not traced */
 };
 
 /* Flights that stand at one place, first come, first served. */
@@ -106,6 +109,7 @@ struct parcel {
 	struct outbox rows;
 	struct flights flights;
 	const char *queue; /* the flight's own message goes there */
+	int64_t began_ms;
 	struct err reason; /* and why, in its headers */
 	size_t sent;
 	size_t unconfirmed;
@@ -170,7 +174,8 @@ struct worker {
 	struct link broker_link;
 	unsigned link; /* counts broker connections, opened and lost */
 	struct metrics *metrics;
-	int signals; /* signalfd */
+	struct traces *traces; /* NULL: off */
+	int signals;           /* signalfd */
 
 	int64_t now_ms; /* one reading a tick */
 	bool draining;
