@@ -90,7 +90,8 @@ GRANT EXECUTE ON FUNCTION
     byoc.enqueue(text, uuid, text, jsonb),
     byoc.rotate_credential(uuid, text),
     byoc.delete_credential(uuid),
-    byoc.retry_cluster(uuid)
+    byoc.retry_cluster(uuid),
+    byoc.cost(uuid, text, text, integer, text, text)
     TO byoc_dashboard;
 
 -- ---- Worker ----
@@ -164,6 +165,11 @@ GRANT SELECT,
       UPDATE (due_at, tries),
       DELETE
     ON byoc.outbox TO byoc_worker;
+
+GRANT SELECT, INSERT,
+      UPDATE (currency, server_type, gateway_type, load_balancer_type,
+              server_types, load_balancer, address, read_at)
+    ON byoc.prices TO byoc_worker;
 
 GRANT SELECT ON SEQUENCE byoc.outbox_id_seq TO byoc_worker;
 

@@ -90,6 +90,17 @@ struct cluster_wish {
 bool console_create_cluster(struct console *console,
 	const struct cluster_wish *wish, struct err *err);
 
+/*
+ * What a project holds for a cluster, and what that costs a month: currency,
+ * price_month, read_at and lines (what, name, count, price_month). Of one that
+ * is merely wished for, and of one that there is. "no_prices" while none are
+ * known.
+ */
+struct json_object *console_cost_of_wish(struct console *console,
+	const struct cluster_wish *wish, struct err *err);
+struct json_object *console_cost_of_cluster(
+	struct console *console, const char *id, struct err *err);
+
 /* Asks for the teardown; of `removal`, for what is decided. "cluster_protected"
  * when it is. */
 bool console_delete_cluster(struct console *console, const char *id,

@@ -139,6 +139,8 @@ struct phase_memory {
 	int64_t probe; /* an SSH key, if it was not: to be deleted */
 	bool at_home;  /* something recorded is in the token's project */
 	size_t missed; /* recorded things that are not, from the first on */
+	struct offers *offers_at[LOCATION_COUNT]; /* of each location */
+	bool offers_known;
 };
 
 struct facts {
@@ -185,6 +187,11 @@ struct facts {
 	size_t kept_count;
 	size_t kept_room;
 	char currency[8]; /* of the prices; "": not known */
+
+	/* Of a validation: what a cluster would cost in each location. */
+	bool prices_due;    /* they are to be read */
+	const char *prices; /* as byoc.store_prices takes them: the arena's;
+			     * NULL: not read */
 };
 
 enum ask_kind {

@@ -106,6 +106,7 @@ struct lease {
 	int lease_count;
 	int failures;
 	char *sealed_token;
+	bool prices_due; /* of a validation: it is to read them, too */
 
 	/* The cluster's; of a validation, some of which one has to be there. */
 	struct resource *resources;
@@ -230,6 +231,10 @@ struct outcome {
 	const char *currency; /* NULL of anything else; "": not known */
 	const struct left *goes;
 	size_t goes_count;
+
+	/* Of a validation: the price list as byoc.store_prices takes it, or
+	 * NULL. */
+	const char *prices;
 };
 
 enum outcome_verdict {

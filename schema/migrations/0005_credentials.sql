@@ -52,6 +52,7 @@ BEGIN
                'credential_id', k.id, 'sealed_token', k.sealed_token,
                'lease_token', k.lease_token, 'leases', k.leases,
                'failures', k.failures,
+               'prices_due', byoc.prices_are_due(k.id),
                'resources', byoc.known_resources(k)) END
     FROM jsonb_to_recordset(jobs) j(n integer, credential_id uuid, job_id uuid)
     LEFT JOIN byoc.credentials k ON k.id = j.credential_id,
@@ -88,8 +89,8 @@ BEGIN
 END $$;
 
 -- Stores verdicts on tokens. Each element: n, credential_id, lease_token,
--- result (ready, invalid, retry), queue and delay_ms, code, reason. Each gets a
--- row, as in commit_phases: stored, lost or busy.
+-- result (ready, invalid, retry), queue and delay_ms, code, reason, prices (where
+-- they were read). Each gets a row, as in commit_phases: stored, lost or busy.
 CREATE FUNCTION byoc.commit_credentials(outcomes jsonb)
 RETURNS TABLE (n integer, verdict text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -98,7 +99,8 @@ BEGIN
     FOR o IN
         SELECT * FROM jsonb_to_recordset(outcomes)
             o(n integer, credential_id uuid, lease_token bigint, result text,
-              queue text, delay_ms integer, code text, reason text)
+              queue text, delay_ms integer, code text, reason text,
+              prices jsonb)
         ORDER BY credential_id
     LOOP
         n := o.n;
@@ -110,6 +112,8 @@ BEGIN
         ELSIF verdict = 'stored' THEN
             PERFORM byoc.judge_credential(o.credential_id, o.result, o.code,
                                           o.reason);
+            PERFORM byoc.store_prices(o.credential_id, o.prices)
+            WHERE o.prices IS NOT NULL;
         END IF;
         RETURN NEXT;
     END LOOP;

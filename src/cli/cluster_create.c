@@ -1,6 +1,7 @@
 /* Asking for a new cluster. */
 #include "commands.h"
 
+#include "cluster_cost.h"
 #include "network.h"
 #include "table.h"
 #include "watch.h"
@@ -85,8 +86,12 @@ static int run_create(struct call *call)
 		.pod_security = call->option[OPTION_POD_SECURITY],
 	};
 	if (!console_find_credential(call->store,
-		    call->option[OPTION_CREDENTIAL], credential, &err) ||
-		!console_create_cluster(call->store, &wish, &err))
+		    call->option[OPTION_CREDENTIAL], credential, &err))
+		return fail(&err);
+	if (call->option[OPTION_DRY_RUN])
+		return cost_print(call,
+			console_cost_of_wish(call->store, &wish, &err), &err);
+	if (!console_create_cluster(call->store, &wish, &err))
 		return fail(&err);
 	return show_created(call, id);
 }
@@ -104,7 +109,8 @@ const struct command cluster_create_command = {
 		 BIT(OPTION_LOCATION) | BIT(OPTION_TYPE) | BIT(OPTION_WORKERS) |
 		 BIT(OPTION_SERVER_TYPE) | BIT(OPTION_SSH_FROM) |
 		 BIT(OPTION_API_FROM) | BIT(OPTION_POD_SECURITY) |
-		 BIT(OPTION_INGRESS) | BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
+		 BIT(OPTION_INGRESS) | BIT(OPTION_DRY_RUN) | BIT(OPTION_WATCH) |
+		 BIT(OPTION_OUTPUT),
 	.requires = BIT(OPTION_CLUSTER_NAME) | BIT(OPTION_CREDENTIAL) |
 		    BIT(OPTION_LOCATION) | BIT(OPTION_TYPE),
 	.needs = NEED_DATABASE,

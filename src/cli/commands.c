@@ -31,6 +31,7 @@ const struct command *const commands[] = {
 	&cluster_show_command,
 	&cluster_watch_command,
 	&cluster_timeline_command,
+	&cluster_cost_command,
 	&cluster_delete_command,
 	&cluster_retry_command,
 	&cluster_protect_command,

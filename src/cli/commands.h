@@ -23,6 +23,7 @@ extern const struct command cluster_list_command;
 extern const struct command cluster_show_command;
 extern const struct command cluster_watch_command;
 extern const struct command cluster_timeline_command;
+extern const struct command cluster_cost_command;
 extern const struct command cluster_delete_command;
 extern const struct command cluster_retry_command;
 extern const struct command cluster_protect_command;

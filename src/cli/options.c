@@ -236,7 +236,7 @@ static const struct row rows[OPTION_COUNT] = {
 	[OPTION_ALL_GONE] = {"all-gone",
 		.help = "even if a new token finds nothing of it"},
 	[OPTION_DRY_RUN] = {"dry-run",
-		.help = "only list what would go, and its price"},
+		.help = "only list what it would be, and its price"},
 	[OPTION_RECIPIENT] = {"recipient", "FILE",
 		"the public key that kubeconfigs are sealed to", "nobody's"},
 };

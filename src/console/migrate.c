@@ -21,6 +21,7 @@ extern const char migration_0005_credentials[];
 extern const char migration_0006_upkeep[];
 extern const char migration_0007_history[];
 extern const char migration_0008_limits[];
+extern const char migration_0009_prices[];
 
 /* In the order in which they are applied; versions have no gaps. */
 static const struct migration {
@@ -36,6 +37,7 @@ static const struct migration {
 	{6, "0006_upkeep", migration_0006_upkeep},
 	{7, "0007_history", migration_0007_history},
 	{8, "0008_limits", migration_0008_limits},
+	{9, "0009_prices", migration_0009_prices},
 };
 
 enum { MIGRATION_COUNT = COUNT(migrations) };

@@ -16,6 +16,7 @@
 /* The API hands out the lowest free address, so this one stays free. */
 #define GATEWAY_PRIVATE_ADDRESS "10.0.0.254"
 #define SERVER_IMAGE "ubuntu-24.04"
+#define LOAD_BALANCER_TYPE "lb11"
 
 enum { PER_PAGE = 50 }; /* the most that the API gives */
 
@@ -101,6 +102,10 @@ STEP(recall);
 STEP(create);
 /* await.c: waits until Hetzner is through with it. */
 STEP(await);
+/* credential/price_list.c: what a cluster would cost, where that is not known.
+ */
+STEP(offers);
+STEP(price_list);
 /* sold_out.c: tells what else there is. */
 STEP(others);
 /* provision/joined.c: asks the cluster's own API who is in it. */
@@ -164,6 +169,15 @@ bool worker_describe(const struct facts *facts, struct json_object *body,
  * while it waits. After half an hour it fails. */
 enum verdict ready_wait(
 	struct facts *facts, const char *lacks, struct err *err);
+
+/* ---- pricing.c: `pricing` is Hetzner's answer's part of that name ---- */
+
+/* A price's net amount in millionths of the currency; -1: there is none. */
+int64_t pricing_net(const struct json_in *in, const char *key);
+/* What an entry of `list`, whose `key` is `name`, costs a month in a location;
+ * -1: it is not said. */
+int64_t pricing_of_type(const struct json_in *pricing, const char *list,
+	const char *key, const char *name, const char *location);
 
 /* server_types.c: asks for a page of types, reads it; when all are read,
  * chooses, or names those that nodes can have ("" or a sentence). */

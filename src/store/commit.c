@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const struct statement commit_phases = {"commit_phases",
 	"SELECT n, verdict FROM byoc.commit_phases($1::jsonb)", 1, true};
@@ -182,6 +183,18 @@ static void add_phase(struct json_object *row, const struct outcome *outcome)
 		add_teardown(row, outcome);
 }
 
+static void add_credential(
+	struct json_object *row, const struct outcome *outcome)
+{
+	struct err ignored = {0};
+
+	json_add_text(row, "credential_id", outcome->job->subject);
+	if (outcome->prices)
+		json_add(row, "prices",
+			json_parse(outcome->prices, strlen(outcome->prices),
+				&ignored));
+}
+
 static struct json_object *describe_outcome(
 	const struct outcome *outcome, size_t n)
 {
@@ -207,7 +220,7 @@ static struct json_object *describe_outcome(
 	if (outcome->job->type == JOB_CLUSTER_PHASE)
 		add_phase(row, outcome);
 	else
-		json_add_text(row, "credential_id", outcome->job->subject);
+		add_credential(row, outcome);
 	return row;
 }
 

@@ -227,6 +227,7 @@ static void read_lease(const char *text, const struct lease_ask *ask)
 		json_int(&in, "failures", &lease->failures);
 		lease->sealed_token = arena_copy_text(
 			ask->arena, json_text_ref(&in, "sealed_token"));
+		json_opt_flag(&in, "prices_due", &lease->prices_due);
 		if (is_phase(ask->job))
 			read_phase(&in, lease, ask->arena);
 		read_resources(&in, lease, ask->arena);

@@ -101,6 +101,7 @@ static struct outcome *describe(struct flight *flight)
 	outcome->unanswered = flight->facts.unanswered;
 	outcome->outage = flight->facts.outage;
 	outcome->err = &flight->err;
+	outcome->prices = flight->facts.prices;
 	outcome->waiting = flight->facts.waiting;
 	outcome->cluster =
 		flight->facts.cluster_changed ? &flight->facts.cluster : NULL;

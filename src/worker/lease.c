@@ -30,6 +30,7 @@ static void fill_facts(struct worker *worker, struct flight *flight)
 	facts->outages = lease->outages;
 	facts->age_ms = lease->age_ms;
 	facts->older_leases = lease->older_leases;
+	facts->prices_due = lease->prices_due;
 	facts->worker_sources = worker->settings->worker_sources;
 	facts->removal = lease->removal;
 	facts->now_unix = clock_unix_ms() / 1000;

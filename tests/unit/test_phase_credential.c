@@ -154,3 +154,76 @@ Test(phase_credential, an_api_in_trouble_is_no_verdict)
 	ask_write();
 	cr_assert_str_eq(trial_take_lost(&t), "failed retry api_unreachable");
 }
+
+/* ---- What a cluster would cost ---- */
+
+#define TYPE(name, price)                                                      \
+	"{\"name\":\"" name "\",\"cores\":2,\"memory\":4,\"prices\":["         \
+	"{\"location\":\"fsn1\",\"price_monthly\":{\"gross\":\"" price         \
+	"\"}}]}"
+#define TYPES(name, price) "{\"server_types\":[" TYPE(name, price) "]"
+#define IN_FSN1(price)                                                           \
+	"\"prices\":[{\"location\":\"fsn1\",\"price_monthly\":{\"net\":\"" price \
+	"\"}}]}"
+
+static void judged_good(void)
+{
+	t.facts.prices_due = true;
+	ask_write();
+	takes(&t, 422, ERROR("invalid_input"), "next");
+	asks(&t, "GET /server_types?per_page=50&page=1");
+}
+
+Test(phase_credential, reads_what_a_cluster_would_cost)
+{
+	judged_good();
+	takes(&t, 200,
+		TYPES("dear", "9.0") ",\"meta\":{\"pagination\":{\"next_page\":"
+				     "2}}}",
+		"next");
+	asks(&t, "GET /server_types?per_page=50&page=2");
+	takes(&t, 200, TYPES("cheap", "3.0") "}", "next");
+	asks(&t, "GET /pricing");
+	takes(&t, 200,
+		"{\"pricing\":{\"currency\":\"USD\",\"server_types\":["
+		"{\"name\":\"dear\"," IN_FSN1(
+			"7.5") ",{\"name\":"
+			       "\"cheap\"," IN_FSN1(
+				       "2.49") "],\"load_balancer_types\":["
+					       "{\"name\":\"lb11\"," IN_FSN1(
+						       "5.39") "],\"primary_ips\":["
+							       "{\"type\":\"ipv4\"," IN_FSN1(
+								       "0.5") "]}}",
+		"next");
+	asks(&t, "done");
+	cr_assert_str_eq(t.facts.prices,
+		"{\"currency\":\"USD\",\"locations\":[{\"location\":\"fsn1\","
+		"\"server_type\":\"cheap\",\"gateway_type\":\"cheap\","
+		"\"load_balancer_type\":\"lb11\",\"server_types\":{"
+		"\"dear\":7500000,\"cheap\":2490000},"
+		"\"load_balancer\":5390000,\"address\":500000}]}");
+	cr_assert_not(t.facts.cluster_changed);
+}
+
+Test(phase_credential, needs_no_prices_to_be_good)
+{
+	judged_good();
+	takes(&t, 503, ERROR("service_error"), "failed retry service_error");
+	trial_lease_again(&t);
+	err_clear(&t.err);
+	t.facts.prices_due = true;
+	t.facts.failures = 1;
+	ask_write();
+	takes(&t, 422, ERROR("invalid_input"), "next");
+	asks(&t, "done");
+}
+
+Test(phase_credential, is_good_with_prices_that_make_no_sense)
+{
+	judged_good();
+	takes(&t, 200, TYPES("cheap", "3.0") "}", "next");
+	asks(&t, "GET /pricing");
+	takes(&t, 200, "{\"pricing\":[]}", "next");
+	asks(&t, "done");
+	cr_assert_null(t.facts.prices);
+}

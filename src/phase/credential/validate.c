@@ -153,6 +153,8 @@ static const struct step credential_steps[] = {
 	ROW(clean),
 	ROW(write),
 	ROW(project),
+	ROW(offers),
+	ROW(price_list),
 	{0},
 };
 

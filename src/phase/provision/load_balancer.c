@@ -69,7 +69,7 @@ bool load_balancer_describe(const struct facts *facts, struct json_object *body,
 	struct json_object *services = json_new_array();
 	struct json_object *targets = json_new_array();
 	struct json_object *algorithm = json_new();
-	json_add_text(body, "load_balancer_type", "lb11");
+	json_add_text(body, "load_balancer_type", LOAD_BALANCER_TYPE);
 	json_add_text(algorithm, "type", "round_robin");
 	json_add(body, "algorithm", algorithm);
 	json_add_text(body, "location",

@@ -2,8 +2,6 @@
 #include "parts.h"
 
 #include <byoc/json.h>
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 void bill_read(const struct seen *seen, struct bill *bill)
@@ -27,71 +25,14 @@ void bill_read(const struct seen *seen, struct bill *bill)
 	bill->has_address = seen->public_address[0] != '\0';
 }
 
-/* "3.7900000000" in millionths; -1: no price. */
-static int64_t millionths(const char *text)
-{
-	int64_t value = 0;
-	int places = -1;
-
-	if (!text || !isdigit((unsigned char)*text))
-		return -1;
-	for (const char *c = text; *c && places < 6; c++) {
-		if (*c == '.' && places < 0) {
-			places = 0;
-		} else if (isdigit((unsigned char)*c) &&
-			   value < INT64_MAX / 100) {
-			value = 10 * value + (*c - '0');
-			places += places >= 0;
-		} else {
-			return -1;
-		}
-	}
-	for (places = places < 0 ? 0 : places; places < 6; places++)
-		value *= 10;
-	return value;
-}
-
-static int64_t net(const struct json_in *in, const char *key)
-{
-	struct json_in price;
-
-	return json_opt_into(in, key, &price)
-		       ? millionths(json_opt_text_ref(&price, "net"))
-		       : -1;
-}
-
-/* Of an entry of `list` with that name, the price in that location. */
-static int64_t listed_price(const struct json_in *pricing, const char *list,
-	const char *key, const char *name, const char *location)
-{
-	struct json_in entry, place;
-	size_t count = json_count(pricing, list);
-
-	for (size_t i = 0; i < count; i++) {
-		if (!json_element(pricing, list, i, &entry))
-			continue;
-		const char *called = json_opt_text_ref(&entry, key);
-		if (!called || strcmp(called, name) != 0)
-			continue;
-		for (size_t j = 0; j < json_count(&entry, "prices"); j++) {
-			if (!json_element(&entry, "prices", j, &place))
-				continue;
-			const char *at = json_opt_text_ref(&place, "location");
-			if (at && strcmp(at, location) == 0)
-				return net(&place, "price_monthly");
-		}
-	}
-	return -1;
-}
-
 static int64_t server_price(
 	const struct json_in *pricing, const struct bill *bill)
 {
-	int64_t price = listed_price(
+	int64_t price = pricing_of_type(
 		pricing, "server_types", "name", bill->type, bill->location);
 	int64_t address = bill->has_address
-				  ? listed_price(pricing, "primary_ips", "type",
-					    "ipv4", bill->location)
+				  ? pricing_of_type(pricing, "primary_ips",
+					    "type", "ipv4", bill->location)
 				  : 0;
 
 	return price < 0 || address < 0 ? price : price + address;
@@ -102,7 +43,7 @@ static int64_t volume_price(
 {
 	struct json_in volume;
 	int64_t gigabyte = json_opt_into(pricing, "volume", &volume)
-				   ? net(&volume, "price_per_gb_month")
+				   ? pricing_net(&volume, "price_per_gb_month")
 				   : -1;
 
 	if (gigabyte < 0 || bill->gigabytes < 0 || bill->gigabytes > 1 << 20)
@@ -116,12 +57,12 @@ static void price(const struct json_in *pricing, enum resource_kind kind,
 	if (kind == RESOURCE_SERVER)
 		bill->price = server_price(pricing, bill);
 	else if (kind == RESOURCE_LOAD_BALANCER)
-		bill->price = listed_price(pricing, "load_balancer_types",
+		bill->price = pricing_of_type(pricing, "load_balancer_types",
 			"name", bill->type, bill->location);
 	else if (kind == RESOURCE_VOLUME)
 		bill->price = volume_price(pricing, bill);
 	else if (kind == RESOURCE_PRIMARY_IP)
-		bill->price = listed_price(pricing, "primary_ips", "type",
+		bill->price = pricing_of_type(pricing, "primary_ips", "type",
 			bill->type, bill->location);
 	else
 		bill->price = 0;
