@@ -2,6 +2,7 @@
 simulation, which kubectl understands as well."""
 
 import base64
+import json
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,13 @@ from bootstrap_helpers import require
 from sim import wait_for
 from system_case import SystemCase
 from world import program
+
+
+# One of the only pod has to stay.
+BUDGET = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+          "metadata": {"name": "names", "namespace": "kube-system"},
+          "spec": {"minAvailable": 1,
+                   "selector": {"matchLabels": {"k8s-app": "coredns"}}}}
 
 
 class Ready(SystemCase):
@@ -131,6 +139,7 @@ class Ready(SystemCase):
         self.assertRegex(nodes.stdout, r"(?m)^shop-\w+-worker-0 +Ready")
         self.assertEqual(len(nodes.stdout.splitlines()), 3)
         self.check_strangers(kubeconfig)
+        self.check_drain(cluster, kubeconfig)
         self.check_deletion(cluster, kubeconfig)
         self.world.delete_cluster(other)
         self.end_well(cluster)
@@ -151,6 +160,37 @@ class Ready(SystemCase):
             answer = requests.get(f"{own['server']}/version", timeout=10,
                                   verify=str(authority), cert=certificate)
             self.assertEqual(answer.status_code, 401)
+
+    def check_drain(self, cluster, kubeconfig):
+        """A node is emptied, but for what a budget keeps."""
+        def kubectl(*arguments, fine=True):
+            done = self.kubectl(kubeconfig, *arguments)
+            self.assertEqual(done.returncode == 0, fine, done)
+            return done.stdout + done.stderr
+
+        def home():
+            return kubectl(
+                "get", "pods", "-n", "kube-system", "-o",
+                "jsonpath={range .items[*]}{.metadata.labels.k8s-app} "
+                "{.spec.nodeName}{'\\n'}{end}").splitlines()
+        node = next(line.split()[1] for line in home()
+                    if line.startswith("coredns"))
+        drain = ("drain", node, "--ignore-daemonsets", "--timeout")
+        budget = kubeconfig.with_name("budget.json")
+        budget.write_text(json.dumps(BUDGET))
+        kubectl("create", "--validate=false", "-f", str(budget))
+        self.assertIn("violate the pod's disruption budget",
+                      kubectl(*drain, "1s", fine=False))
+        self.assertIn(f"coredns {node}", home())
+        self.assertIn("SchedulingDisabled", kubectl("get", "nodes"))
+        kubectl("delete", "pdb", "names", "-n", "kube-system")
+        kubectl(*drain, "20s")
+        left = [line for line in home() if line.endswith(f" {node}")]
+        self.assertEqual(left, [f"hcloud-csi-node {node}"])
+        kubectl("uncordon", node)
+        self.assertNotIn("SchedulingDisabled", kubectl("get", "nodes"))
+        self.assertIn(node, kubectl("get", "leases", "-n", "kube-node-lease",
+                                    "-o", "name"))
 
     def check_deletion(self, cluster, kubeconfig):
         """A node that is deleted comes back as its server runs on."""

@@ -18,7 +18,7 @@ SEALED = {"credentials": ("sealed_token", "active_sealed_token"),
           "clusters": ("sealed_ssh_private_key", "sealed_authorities",
                        "sealed_join_token")}
 FOR_DASHBOARDS = {"enqueue", "rotate_credential", "delete_credential",
-                  "retry_cluster"}
+                  "retry_cluster", "cost"}
 FOR_WORKERS = {"tend_history"}
 TRIGGERS = {"limit_clusters", "note_credentials"}
 NOBODY = "'00000000-0000-4000-8000-000000000000'"
@@ -366,7 +366,7 @@ class RolesInTheDatabase(SystemCase):
     def test_what_no_worker_may(self):
         self.assertRefused("worker", *NO_WORKER_MAY)
 
-    def test_a_dashboard_has_four_functions(self):
+    def test_a_dashboard_has_five_functions(self):
         rows = self.dashboard(
             "SELECT proname FROM pg_proc WHERE"
             " pronamespace = 'byoc'::regnamespace"

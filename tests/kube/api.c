@@ -1,11 +1,14 @@
 /* Who may come in, which part of the API is meant, and what it is made of. */
 #include "api.h"
 #include "../sim/memory.h"
+#include "pods.h"
 
 #include <stdarg.h>
 #include <time.h>
 
 #define SYSTEM "namespaces/kube-system/"
+#define POLICY "/apis/policy/v1/"
+#define LEASES "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 struct answer api_well(struct json_object *body)
 {
@@ -59,6 +62,13 @@ const char *cluster_version(const struct cluster *cluster)
 	return cluster->members ? cluster->members->intent.version : "";
 }
 
+const char *json_text_or_empty(const struct json_object *from, const char *key)
+{
+	const char *text = json_text(from, key);
+
+	return text ? text : "";
+}
+
 /* ---- What clients find out first ---- */
 
 static struct json_object *version(const struct cluster *cluster)
@@ -75,19 +85,29 @@ static struct json_object *version(const struct cluster *cluster)
 	return body;
 }
 
+#define GROUP(name)                                                            \
+	"{'name': '" name "', 'versions': [{'groupVersion': '" name "/v1',"    \
+	" 'version': 'v1'}], 'preferredVersion': {'groupVersion': '" name      \
+	"/v1', 'version': 'v1'}}"
+
 static const struct {
 	const char *path, *text;
 } discoveries[] = {
 	{"/api", "{'kind': 'APIVersions', 'versions': ['v1']}"},
 	{"/apis", "{'kind': 'APIGroupList', 'apiVersion': 'v1', 'groups':"
-		  " [{'name': 'apps', 'versions': [{'groupVersion': 'apps/v1',"
-		  " 'version': 'v1'}], 'preferredVersion': {'groupVersion':"
-		  " 'apps/v1', 'version': 'v1'}}]}"},
+		  " [" GROUP("apps") ", " GROUP("policy") ", " GROUP(
+			  "coordination.k8s.io") "]}"},
 	{"/api/v1",
 		"{'kind': 'APIResourceList', 'groupVersion': 'v1', 'resources':"
 		" [{'name': 'nodes', 'singularName': 'node', 'namespaced':"
 		" false, 'kind': 'Node', 'shortNames': ['no'],"
+		" 'verbs': ['delete', 'get', 'list', 'patch']},"
+		" {'name': 'pods', 'singularName': 'pod', 'namespaced': true,"
+		" 'kind': 'Pod', 'shortNames': ['po'],"
 		" 'verbs': ['delete', 'get', 'list']},"
+		" {'name': 'pods/eviction', 'singularName': '', 'namespaced':"
+		" true, 'group': 'policy', 'version': 'v1', 'kind':"
+		" 'Eviction', 'verbs': ['create']},"
 		" {'name': 'secrets', 'singularName': 'secret', 'namespaced':"
 		" true, 'kind': 'Secret', 'verbs': ['get', 'patch']}]}"},
 	{"/apis/apps/v1",
@@ -99,6 +119,17 @@ static const struct {
 		" {'name': 'daemonsets', 'singularName': 'daemonset',"
 		" 'namespaced': true, 'kind': 'DaemonSet', 'shortNames':"
 		" ['ds'], 'verbs': ['get', 'list', 'patch']}]}"},
+	{"/apis/policy/v1",
+		"{'kind': 'APIResourceList', 'apiVersion': 'v1', 'groupVersion':"
+		" 'policy/v1', 'resources': [{'name': 'poddisruptionbudgets',"
+		" 'singularName': 'poddisruptionbudget', 'namespaced': true,"
+		" 'kind': 'PodDisruptionBudget', 'shortNames': ['pdb'],"
+		" 'verbs': ['create', 'delete', 'get', 'list']}]}"},
+	{"/apis/coordination.k8s.io/v1",
+		"{'kind': 'APIResourceList', 'apiVersion': 'v1', 'groupVersion':"
+		" 'coordination.k8s.io/v1', 'resources': [{'name': 'leases',"
+		" 'singularName': 'lease', 'namespaced': true, 'kind':"
+		" 'Lease', 'verbs': ['get', 'list']}]}"},
 };
 
 static struct json_object *discovery(const char *path)
@@ -139,6 +170,14 @@ static struct answer route(
 		return workloads_answer(cluster, request, "deployments", name);
 	if ((name = behind(path, "/apis/apps/v1/" SYSTEM "daemonsets")))
 		return workloads_answer(cluster, request, "daemonsets", name);
+	if ((name = behind(path, "/api/v1/pods")) ||
+		(name = behind(path, "/api/v1/" SYSTEM "pods")))
+		return pods_answer(cluster, request, name);
+	if ((name = behind(path, POLICY "poddisruptionbudgets")) ||
+		(name = behind(path, POLICY SYSTEM "poddisruptionbudgets")))
+		return budgets_answer(cluster, request, name);
+	if ((name = behind(path, LEASES)))
+		return leases_answer(cluster, request, name);
 	return api_refuse(404, "NotFound",
 		"the server could not find the requested resource");
 }

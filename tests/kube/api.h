@@ -9,6 +9,7 @@ struct request {
 	char *method, *path;
 	char *accept; /* media types */
 	char *after;  /* token of the page before */
+	char *fields; /* a selector by fields */
 	char *body;
 	unsigned long limit; /* 0: none */
 };
@@ -34,11 +35,24 @@ struct json_object *api_object(const char *kind, const char *version,
 void api_moment(const struct cluster *cluster, int64_t at_ms, char text[32]);
 const char *cluster_version(const struct cluster *cluster);
 
-/* nodes.c, workloads.c, secrets.c; `name` is "" for the whole list. */
+/* The i-th of what runs in kube-system; false: there are no more. */
+struct workload {
+	const char *name;
+	bool per_node;
+};
+bool workload_at(size_t i, struct workload *workload);
+
+/* A member's text, "" where there is none. */
+const char *json_text_or_empty(const struct json_object *from, const char *key);
+
+/* nodes.c, workloads.c, secrets.c, leases.c; `name` is "" for the whole list.
+ */
 struct answer nodes_answer(struct cluster *cluster,
 	const struct request *request, const char *name);
 struct answer workloads_answer(struct cluster *cluster,
 	const struct request *request, const char *plural, const char *name);
+struct answer leases_answer(struct cluster *cluster,
+	const struct request *request, const char *name);
 struct answer secrets_answer(struct cluster *cluster,
 	const struct request *request, const char *name);
 

@@ -7,6 +7,7 @@
 #include "cluster.h"
 #include "../sim/memory.h"
 #include "door.h"
+#include "pods.h"
 
 #include <fnmatch.h>
 
@@ -222,6 +223,8 @@ void cluster_free(struct cluster *cluster)
 		node_free(node);
 	}
 	json_object_put(cluster->workloads);
+	json_object_put(cluster->budgets);
+	pods_free(cluster);
 	free(cluster->token);
 	free(cluster);
 }

@@ -35,6 +35,7 @@ struct node {
 	char *name;
 	int64_t server;
 	bool control_plane;
+	bool unschedulable; /* cordoned */
 	int64_t joined_ms;
 	int64_t gone_ms; /* its server is gone since then; 0: it is there */
 };
@@ -50,6 +51,9 @@ struct cluster {
 	int64_t due_ms;   /* its first control plane will have booted then */
 	int64_t alive_ms; /* it began; 0: not yet */
 	struct json_object *workloads; /* changed: {"coredns": {...}} */
+	struct pod *pods;              /* pods.c's own */
+	int64_t pod_number;            /* of the newest one */
+	struct json_object *budgets;   /* of disruption, as clients made them */
 	char *token;                   /* in the Secret hcloud */
 	int64_t calls;                 /* answered so far */
 	struct door *door;             /* NULL: nobody answers */

@@ -42,6 +42,8 @@ static struct visit *visit_new(
 		connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	const char *limit = MHD_lookup_connection_value(
 		connection, MHD_GET_ARGUMENT_KIND, "limit");
+	const char *fields = MHD_lookup_connection_value(
+		connection, MHD_GET_ARGUMENT_KIND, "fieldSelector");
 	const char *after = MHD_lookup_connection_value(
 		connection, MHD_GET_ARGUMENT_KIND, "continue");
 
@@ -53,6 +55,7 @@ static struct visit *visit_new(
 		.accept = must_strdup(accept ? accept : ""),
 		.limit = limit ? strtoul(limit, NULL, 10) : 0,
 		.after = must_strdup(after ? after : ""),
+		.fields = must_strdup(fields ? fields : ""),
 		.body = must_strdup(""),
 	};
 	return visit;
@@ -64,6 +67,7 @@ static void visit_free(struct visit *visit)
 	free(visit->request.path);
 	free(visit->request.accept);
 	free(visit->request.after);
+	free(visit->request.fields);
 	free(visit->request.body);
 	free(visit);
 }

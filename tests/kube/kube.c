@@ -136,6 +136,7 @@ static struct cluster *cluster_with(
 	cluster->kube = kube;
 	cluster->project = project;
 	cluster->workloads = json_object_new_object();
+	cluster->budgets = json_object_new_array();
 	snprintf(cluster->hash, sizeof cluster->hash, "%s", hash);
 	cluster->next = kube->clusters;
 	return kube->clusters = cluster;

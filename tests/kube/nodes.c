@@ -30,6 +30,8 @@ static struct json_object *spec_of(
 				     " 'value': 'true',"
 				     " 'effect': 'NoSchedule'}]"));
 	}
+	if (node->unschedulable)
+		json_put_flag(spec, "unschedulable", true);
 	return spec;
 }
 
@@ -79,6 +81,14 @@ static void add_cell(struct json_object *cells, const char *text)
 	json_add(cells, json_object_new_string(text));
 }
 
+static const char *status_word(
+	const struct cluster *cluster, const struct node *node)
+{
+	if (!node_is_ready(cluster, node))
+		return "NotReady";
+	return node->unschedulable ? "Ready,SchedulingDisabled" : "Ready";
+}
+
 static struct json_object *row_of(
 	const struct cluster *cluster, const struct node *node)
 {
@@ -93,7 +103,7 @@ static struct json_object *row_of(
 		(long long)(cluster->kube->world->now_ms - node->joined_ms) /
 			1000);
 	add_cell(cells, node->name);
-	add_cell(cells, node_is_ready(cluster, node) ? "Ready" : "NotReady");
+	add_cell(cells, status_word(cluster, node));
 	add_cell(cells, node->control_plane ? "control-plane,etcd" : "<none>");
 	add_cell(cells, age);
 	add_cell(cells, cluster_version(cluster));
@@ -148,10 +158,27 @@ static struct answer show(const struct cluster *cluster,
 	return api_well(body);
 }
 
+/* A patch that cordons it, or takes that back. */
+static struct answer cordon(const struct cluster *cluster,
+	const struct request *request, struct node *node)
+{
+	struct json_object *patch = json_tokener_parse(request->body);
+	struct json_object *spec = json_at(patch, "spec");
+
+	if (!spec) {
+		json_object_put(patch);
+		return api_refuse(400, "BadRequest",
+			"of a node only spec.unschedulable is simulated");
+	}
+	node->unschedulable = json_flag(spec, "unschedulable");
+	json_object_put(patch);
+	return api_well(node_view(cluster, node));
+}
+
 struct answer nodes_answer(struct cluster *cluster,
 	const struct request *request, const char *name)
 {
-	const struct node *node = cluster_node(cluster, name);
+	struct node *node = cluster_node(cluster, name);
 
 	if (!*name && strcmp(request->method, "GET") == 0)
 		return list(cluster, request);
@@ -160,6 +187,8 @@ struct answer nodes_answer(struct cluster *cluster,
 			404, "NotFound", "nodes \"%s\" not found", name);
 	if (strcmp(request->method, "GET") == 0)
 		return show(cluster, request, node);
+	if (strcmp(request->method, "PATCH") == 0)
+		return cordon(cluster, request, node);
 	if (strcmp(request->method, "DELETE") != 0)
 		return api_refuse(405, "MethodNotAllowed", "not simulated");
 	cluster_drop_node(cluster, name);

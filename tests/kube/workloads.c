@@ -16,6 +16,15 @@ static const struct kind_of {
 	{"daemonsets", "DaemonSet", "hcloud-csi-node"},
 };
 
+bool workload_at(size_t i, struct workload *workload)
+{
+	if (i >= COUNT(workloads))
+		return false;
+	workload->name = workloads[i].name;
+	workload->per_node = strcmp(workloads[i].kind, "DaemonSet") == 0;
+	return true;
+}
+
 static const struct kind_of *find(const char *plural, const char *name)
 {
 	for (size_t i = 0; i < COUNT(workloads); i++)
