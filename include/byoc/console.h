@@ -114,6 +114,10 @@ struct json_object *console_planned_deletion(struct console *console,
 /* Protects it from that, or lets it be deleted again. */
 bool console_protect_cluster(
 	struct console *console, const char *id, bool protect, struct err *err);
+/* Asks for what lacks to be made again; "not_running" unless it stands still
+ * and runs. */
+bool console_repair_cluster(
+	struct console *console, const char *id, struct err *err);
 /* Another attempt for a failed one; "not_failed" for any other. */
 bool console_retry_cluster(
 	struct console *console, const char *id, struct err *err);

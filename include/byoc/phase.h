@@ -107,6 +107,10 @@ struct phase_memory {
 	bool makes;   /* what was asked last makes something */
 	bool healthy; /* every control plane answers */
 
+	/* Looking what of an earlier run is still there. */
+	int looked_over; /* kinds below this one are */
+	struct found present[RESOURCE_KIND_COUNT];
+
 	/* Looking whether the cluster is ready. */
 	struct found joined;    /* servers that are good nodes */
 	const char *next_nodes; /* token of the next page; NULL: the first */

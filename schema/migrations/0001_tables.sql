@@ -88,12 +88,12 @@ CREATE TABLE byoc.clusters (
         CHECK (status IN ('pending', 'provisioning', 'running', 'deleting',
                           'deleted', 'failed')),
     goal text NOT NULL DEFAULT 'provision'
-        CHECK (goal IN ('provision', 'teardown', 'refresh', 'sweep',
+        CHECK (goal IN ('provision', 'teardown', 'refresh', 'repair', 'sweep',
                         'survey')),
     -- is there a run that phases may work for?
     active boolean NOT NULL GENERATED ALWAYS AS (
         status IN ('provisioning', 'deleting')
-        OR goal IN ('refresh', 'sweep', 'survey')) STORED,
+        OR goal IN ('refresh', 'repair', 'sweep', 'survey')) STORED,
     -- the one current run: jobs of any other are void
     run integer NOT NULL DEFAULT 0 CHECK (run >= 0),
     code text,
@@ -102,7 +102,8 @@ CREATE TABLE byoc.clusters (
     traceparent text,
     -- what was asked for by byoc.enqueue and has not begun yet
     requested_goal text
-        CHECK (requested_goal IN ('provision', 'teardown', 'refresh')),
+        CHECK (requested_goal IN ('provision', 'teardown', 'refresh',
+                                  'repair')),
     requested_at timestamptz,
     -- with what, and what the teardown that is under way was told: any of
     -- with_neighbours, keep_volumes and all_gone, each true
@@ -124,7 +125,7 @@ CREATE TABLE byoc.clusters (
     sealed_join_token text,
     created_at timestamptz NOT NULL DEFAULT now(),
     changed_at timestamptz NOT NULL DEFAULT now(),
-    CHECK (goal <> 'refresh' OR status = 'running'),
+    CHECK (goal NOT IN ('refresh', 'repair') OR status = 'running'),
     CHECK (goal <> 'sweep' OR status = 'deleted'),
     CHECK (goal <> 'survey' OR status IN ('running', 'failed')),
     CHECK (status <> 'failed' OR code IS NOT NULL),

@@ -93,7 +93,8 @@ BEGIN
     WHEN 'credential.validate' THEN
         UPDATE byoc.credentials c SET job_id = job, due_at = clock_timestamp()
         WHERE c.id = subject RETURNING c.id INTO credential;
-    WHEN 'cluster.provision', 'cluster.teardown', 'cluster.refresh' THEN
+    WHEN 'cluster.provision', 'cluster.teardown', 'cluster.refresh',
+         'cluster.repair' THEN
         UPDATE byoc.clusters c
         SET requested_goal = split_part(job_type, '.', 2),
             requested_at = clock_timestamp(),
@@ -106,8 +107,8 @@ BEGIN
     ELSE
         RAISE EXCEPTION 'unknown job type %', left(job_type, 60)
             USING HINT = 'Use credential.validate, cluster.provision, '
-                         'cluster.teardown, cluster.refresh or '
-                         'cluster.kubeconfig.';
+                         'cluster.teardown, cluster.refresh, cluster.repair '
+                         'or cluster.kubeconfig.';
     END CASE;
     IF NOT FOUND THEN
         RAISE EXCEPTION '%: there is no record with the id %',
@@ -221,7 +222,9 @@ BEGIN
 
     UPDATE byoc.clusters c
     SET run = c.run + 1, goal = new_goal, traceparent = new_trace,
-        token_version = start_run.token_version, code = NULL, reason = NULL,
+        token_version = CASE new_goal WHEN 'repair' THEN c.token_version
+                                      ELSE start_run.token_version END,
+        code = NULL, reason = NULL,
         was_ready = c.was_ready AND new_goal <> 'teardown',
         proven_version = CASE new_goal WHEN 'provision'
                                        THEN start_run.token_version
@@ -237,6 +240,7 @@ BEGIN
           WHEN 'provision' THEN c.status = 'pending'
           WHEN 'teardown' THEN c.status IN ('pending', 'provisioning',
                                             'running', 'failed')
+          WHEN 'repair' THEN c.status = 'running' AND NOT c.active AND usable
           ELSE c.status = 'running' AND usable
                AND start_run.token_version > c.token_version END
     RETURNING c.run INTO new_run;
@@ -244,7 +248,8 @@ BEGIN
         RETURN NULL;
     END IF;
     IF new_goal <> 'refresh' THEN
-        PERFORM byoc.emit_clusters(ARRAY[cluster]);
+        PERFORM byoc.emit_clusters(ARRAY[cluster], CASE new_goal
+                                       WHEN 'repair' THEN 'repairing' END);
     END IF;
 
     -- What never had a run has nothing at Hetzner: it takes no token to end it.
@@ -432,7 +437,9 @@ BEGIN
 END $$;
 
 -- Tells of the status that clusters have now, or of what else has happened.
-CREATE FUNCTION byoc.emit_clusters(ids uuid[], told text DEFAULT NULL)
+CREATE FUNCTION byoc.emit_clusters(ids uuid[], told text DEFAULT NULL,
+                                   new_code text DEFAULT NULL,
+                                   new_reason text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -445,7 +452,8 @@ BEGIN
     SELECT c.id, c.sequence, coalesce(told, c.status), jsonb_strip_nulls(jsonb_build_object(
                'cluster_id', c.id, 'name', c.name, 'status', c.status,
                'run', c.run, 'location', c.location, 'type', c.type,
-               'code', c.code, 'reason', c.reason,
+               'code', coalesce(new_code, c.code),
+               'reason', coalesce(new_reason, c.reason),
                'endpoint', 'https://' || host(lb.public_address) || ':6443',
                'egress_address', host(ip.public_address),
                'receipt', CASE WHEN c.status = 'deleted' OR told = 'stalled'

@@ -391,8 +391,8 @@ END $$;
 
 -- ---- The end of a run ----
 
--- The cluster fails with the first of its phases that does. A refresh or a
--- sweep ends, and the cluster stays what it is.
+-- The cluster fails with the first of its phases that does. A refresh, a repair
+-- or a sweep ends, and the cluster stays what it is.
 CREATE FUNCTION byoc.fail_clusters(outcomes byoc.outcome[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -413,11 +413,17 @@ BEGIN
     SELECT array_agg(id) INTO failed FROM f;
     PERFORM byoc.emit_clusters(failed) WHERE failed IS NOT NULL;
 
+    PERFORM byoc.emit_clusters(ARRAY[c.id], 'repair_failed', o.code, o.reason)
+    FROM (SELECT DISTINCT ON (cluster_id) * FROM unnest(outcomes)
+          WHERE result = 'fail' ORDER BY cluster_id, n) o
+    JOIN byoc.clusters c ON c.id = o.cluster_id AND c.run = o.run
+    WHERE c.goal = 'repair';
+
     UPDATE byoc.clusters c
-    SET goal = CASE c.goal WHEN 'refresh' THEN 'provision' ELSE 'teardown' END
+    SET goal = CASE c.goal WHEN 'sweep' THEN 'teardown' ELSE 'provision' END
     FROM unnest(outcomes) o
     WHERE o.result = 'fail' AND c.id = o.cluster_id AND c.run = o.run
-      AND c.goal IN ('refresh', 'sweep');
+      AND c.goal IN ('refresh', 'repair', 'sweep');
 END $$;
 
 -- A run whose phases are all done has reached its goal.
@@ -425,6 +431,7 @@ CREATE FUNCTION byoc.finish_clusters(ids uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     told uuid[];
+    repaired uuid[];
     running uuid[];
     deleted uuid[];
     swept uuid[];
@@ -436,6 +443,7 @@ BEGIN
                                  ELSE c.status END,
             was_ready = c.was_ready OR c.goal = 'provision',
             goal = CASE c.goal WHEN 'refresh' THEN 'provision'
+                               WHEN 'repair' THEN 'provision'
                                WHEN 'sweep' THEN 'teardown'
                                ELSE c.goal END,
             code = NULL, reason = NULL,
@@ -456,10 +464,14 @@ BEGIN
                       WHERE r.cluster_id = c.id AND r.run = c.run) AS late
     )
     SELECT array_agg(id) FILTER (WHERE goal IN ('provision', 'teardown')),
+           array_agg(id) FILTER (WHERE goal = 'repair'),
            array_agg(id) FILTER (WHERE status = 'running'),
            array_agg(id) FILTER (WHERE goal = 'teardown'),
            array_agg(id) FILTER (WHERE late)
-    INTO told, running, deleted, swept FROM finished;
+    INTO told, repaired, running, deleted, swept FROM finished;
+    IF repaired IS NOT NULL THEN
+        PERFORM byoc.emit_clusters(repaired, 'repaired');
+    END IF;
     IF told IS NOT NULL THEN
         PERFORM byoc.emit_clusters(told);
     END IF;

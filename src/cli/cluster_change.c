@@ -95,7 +95,10 @@ const struct command cluster_delete_command = {
 	.run = run_delete,
 };
 
-static int run_retry(struct call *call)
+/* Asks by `ask` for a run, and follows it. */
+static int ask_for_run(struct call *call,
+	bool (*ask)(struct console *, const char *, struct err *),
+	const char *what)
 {
 	struct err err = {0};
 	int64_t after = -1;
@@ -103,14 +106,19 @@ static int run_retry(struct call *call)
 
 	if (!cluster)
 		return fail(&err);
-	if (console_retry_cluster(call->store, member(cluster, "id"), &err))
+	if (ask(call->store, member(cluster, "id"), &err))
 		after = console_run_begin(
 			call->store, member(cluster, "id"), &err);
-	int status = after < 0 ? fail(&err)
-			       : follow(call, cluster,
-					 "another attempt is asked for", after);
+	int status =
+		after < 0 ? fail(&err) : follow(call, cluster, what, after);
 	json_free(cluster);
 	return status;
+}
+
+static int run_retry(struct call *call)
+{
+	return ask_for_run(
+		call, console_retry_cluster, "another attempt is asked for");
 }
 
 const struct command cluster_retry_command = {
@@ -124,4 +132,27 @@ const struct command cluster_retry_command = {
 	.needs = NEED_DATABASE,
 	.store = true,
 	.run = run_retry,
+};
+
+static int run_repair(struct call *call)
+{
+	return ask_for_run(
+		call, console_repair_cluster, "its repair is asked for");
+}
+
+const struct command cluster_repair_command = {
+	.noun = "cluster",
+	.verb = "repair",
+	.arguments = "ID",
+	.summary = "make again what somebody has deleted of a cluster",
+	.details =
+		"Looks through the project for what is recorded of the "
+		"cluster, and makes again what\nis gone: nodes, the gateway, "
+		"firewall, SSH key. Nothing is deleted. The only control\n"
+		"plane, the network and the load balancer cannot be made "
+		"again.",
+	.takes = BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
+	.needs = NEED_DATABASE,
+	.store = true,
+	.run = run_repair,
 };

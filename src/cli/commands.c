@@ -34,6 +34,7 @@ const struct command *const commands[] = {
 	&cluster_cost_command,
 	&cluster_delete_command,
 	&cluster_retry_command,
+	&cluster_repair_command,
 	&cluster_protect_command,
 	&cluster_unprotect_command,
 	&cluster_kubeconfig_command,

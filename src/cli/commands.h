@@ -26,6 +26,7 @@ extern const struct command cluster_timeline_command;
 extern const struct command cluster_cost_command;
 extern const struct command cluster_delete_command;
 extern const struct command cluster_retry_command;
+extern const struct command cluster_repair_command;
 extern const struct command cluster_protect_command;
 extern const struct command cluster_unprotect_command;
 extern const struct command cluster_kubeconfig_command;

@@ -35,6 +35,11 @@ static const char sql_planned[] =
 	"SELECT data FROM byoc.events WHERE cluster_id = $1"
 	" AND name = 'deletion_planned' AND data ->> 'job_id' = $2";
 
+/* Nothing of a cluster that does not stand still. */
+static const char sql_repair[] =
+	"SELECT byoc.enqueue('cluster.repair', id) FROM byoc.clusters"
+	" WHERE id = $1 AND status = 'running' AND NOT active";
+
 static const char sql_retry[] =
 	"SELECT byoc.retry_cluster(id) FROM byoc.clusters"
 	" WHERE id = $1 AND status = 'failed'";
@@ -203,6 +208,21 @@ struct json_object *console_planned_deletion(struct console *console,
 {
 	return console_json(
 		console->connection, sql_planned, PARAMS(id, job), err);
+}
+
+bool console_repair_cluster(
+	struct console *console, const char *id, struct err *err)
+{
+	PGresult *asked =
+		console_rows(console->connection, sql_repair, PARAMS(id), err);
+	bool ok = asked && (PQntuples(asked) > 0 ||
+				   err_set(err, ERR_REFUSED, "not_running",
+					   "only a cluster that runs can be "
+					   "repaired, while nothing else is "
+					   "done to it"));
+
+	PQclear(asked);
+	return ok;
 }
 
 bool console_retry_cluster(

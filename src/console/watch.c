@@ -13,7 +13,7 @@ static const char sql_run_begin[] =
 	"SELECT CASE WHEN c.requested_goal IS NOT NULL THEN c.sequence"
 	" ELSE coalesce((SELECT e.sequence - 1 FROM byoc.events e"
 	"  WHERE e.cluster_id = c.id"
-	"  AND e.name IN ('provisioning', 'deleting')"
+	"  AND e.name IN ('provisioning', 'deleting', 'repairing')"
 	"  ORDER BY (e.data ->> 'run')::integer DESC, e.sequence LIMIT 1), 0) END"
 	" FROM byoc.clusters c WHERE c.id = $1";
 
@@ -31,6 +31,7 @@ static const char sql_watch[] =
 	"  AND r.phase = 'load_balancer'), 'settled',"
 	" c.requested_goal IS NULL"
 	" AND c.status IN ('running', 'deleted', 'failed')"
+	" AND c.goal <> 'repair'"
 	" AND c.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
 	/* What a phase waits for; one that failed before has a code, too. */
 	" 'waiting', (SELECT json_build_object('phase', p.phase,"

@@ -81,6 +81,7 @@ static const char *const goal_text[] = {
 	[GOAL_PROVISION] = "provision",
 	[GOAL_TEARDOWN] = "teardown",
 	[GOAL_REFRESH] = "refresh",
+	[GOAL_REPAIR] = "repair",
 	[GOAL_SWEEP] = "sweep",
 	[GOAL_SURVEY] = "survey",
 };
@@ -105,6 +106,7 @@ static const char *const job_type_text[] = {
 	[JOB_CLUSTER_PROVISION] = "cluster.provision",
 	[JOB_CLUSTER_TEARDOWN] = "cluster.teardown",
 	[JOB_CLUSTER_REFRESH] = "cluster.refresh",
+	[JOB_CLUSTER_REPAIR] = "cluster.repair",
 	[JOB_CLUSTER_PHASE] = "cluster.phase",
 	[JOB_CLUSTER_KUBECONFIG] = "cluster.kubeconfig",
 };
@@ -118,6 +120,7 @@ enum goal job_goal(const struct job *job)
 		[JOB_CLUSTER_PROVISION] = GOAL_PROVISION,
 		[JOB_CLUSTER_TEARDOWN] = GOAL_TEARDOWN,
 		[JOB_CLUSTER_REFRESH] = GOAL_REFRESH,
+		[JOB_CLUSTER_REPAIR] = GOAL_REPAIR,
 		[JOB_CLUSTER_PHASE] = GOAL_COUNT,
 		[JOB_CLUSTER_KUBECONFIG] = GOAL_COUNT,
 	};

@@ -106,6 +106,10 @@ STEP(await);
  */
 STEP(offers);
 STEP(price_list);
+/* provision/mend.c: forgets what somebody has deleted. `mend` asks nothing. */
+STEP(look);
+bool mend_met(const struct facts *facts);
+bool mend_ask(struct facts *facts, struct ask *ask, struct err *err);
 /* sold_out.c: tells what else there is. */
 STEP(others);
 /* provision/joined.c: asks the cluster's own API who is in it. */

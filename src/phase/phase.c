@@ -204,7 +204,8 @@ int phase_retry_ms(
 
 	if (err->kind != ERR_RETRY)
 		return -1;
-	if (goal == GOAL_PROVISION && before + 1 >= most_attempts(facts, err))
+	if ((goal == GOAL_PROVISION || goal == GOAL_REPAIR) &&
+		before + 1 >= most_attempts(facts, err))
 		return -1;
 	if (goal == GOAL_SURVEY &&
 		(is_a_persons_turn(err) || before + 1 >= SURVEYS_MOST))

@@ -233,6 +233,8 @@ const struct phase *plan_phases(enum goal goal, size_t *count)
 		[GOAL_PROVISION] = {provision, COUNT(provision)},
 		[GOAL_TEARDOWN] = {teardown, COUNT(teardown)},
 		[GOAL_REFRESH] = {refresh, COUNT(refresh)},
+		/* What lacks is made as at first; what is there, is there. */
+		[GOAL_REPAIR] = {provision, COUNT(provision)},
 		[GOAL_SWEEP] = {sweep, COUNT(sweep)},
 		[GOAL_SURVEY] = {survey, COUNT(survey)},
 	};

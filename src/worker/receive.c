@@ -31,6 +31,7 @@ static struct batch *first_batch(
 	case JOB_CLUSTER_PROVISION:
 	case JOB_CLUSTER_TEARDOWN:
 	case JOB_CLUSTER_REFRESH:
+	case JOB_CLUSTER_REPAIR:
 	case JOB_TYPE_COUNT:
 		break;
 	}

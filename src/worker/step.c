@@ -66,15 +66,20 @@ static void finish_done(struct worker *worker, struct flight *flight)
 						      : RESULT_READY);
 }
 
+/* What is not asked for by a person goes on with the next good token. */
+static bool goal_waits_for_tokens(enum goal goal)
+{
+	return goal == GOAL_TEARDOWN || goal == GOAL_SWEEP ||
+	       goal == GOAL_REFRESH;
+}
+
 /* When the token was replaced meanwhile, the store takes it for a wait. */
 static void finish_refused_token(struct worker *worker, struct flight *flight)
 {
 	flight->outcome.refused_token = flight->lease.sealed_token;
 	finish_later(worker, flight,
-		goal_of(flight) == GOAL_PROVISION ||
-				goal_of(flight) == GOAL_SURVEY
-			? RESULT_FAIL
-			: RESULT_PARK,
+		goal_waits_for_tokens(goal_of(flight)) ? RESULT_PARK
+						       : RESULT_FAIL,
 		REPLACED_WAIT_MS);
 }
 

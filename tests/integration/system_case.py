@@ -164,11 +164,13 @@ class SystemCase(unittest.TestCase):
         self.world.delete_cluster(cluster)
         return cluster
 
-    def end_well(self, cluster, begun=("provisioning",)):
-        """One that runs goes without a trace; `begun` is how it came to run."""
+    def end_well(self, cluster, begun=("provisioning",), ran=()):
+        """One that runs goes without a trace; `begun` is how it came to run,
+        `ran` what happened then."""
         self.world.delete_cluster(cluster)
         self.assertGone(cluster)
-        self.assertHistory(cluster, *begun, "running", "deleting", "deleted")
+        self.assertHistory(cluster, *begun, "running", *ran, "deleting",
+                           "deleted")
 
     def retry_to_the_end(self, cluster, type="dedicated",
                          failed=("provisioning", "failed")):

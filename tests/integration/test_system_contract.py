@@ -205,7 +205,8 @@ class Files(unittest.TestCase):
         emitted = {f"cluster.{name}"
                    for name in re.findall(
                        r"'(phase\.\w+|kubeconfig|refused|stalled|swept|"
-                       r"deletion_planned)'", sql)}
+                       r"deletion_planned|repairing|repaired|repair_failed)'",
+                       sql)}
         self.assertEqual({PREFIX + name
                           for name in emitted | events_of_statuses()},
                          contract.EVENT_TYPES)
@@ -269,6 +270,7 @@ class Life(SystemCase):
         world.db("UPDATE byoc.credentials SET recipient_key = %s WHERE id ="
                  " %s", KeyPair().text, world.credential())
         world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE)
+        cls.repair(cluster)
         world.byoc("cluster", "protect", cluster)
         world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
         wait_for(lambda: "refused" in world.events.names(cluster),
@@ -284,6 +286,21 @@ class Life(SystemCase):
                  "the failed cluster to be deleted", 60)
         early = cls.insert_cluster(bad, "early", "hel1", TRACE)
         world.wait_status(early, "failed")
+
+    @classmethod
+    def repair(cls, cluster):
+        """Once there is nothing to do, and once nothing that can be done."""
+        world = cls.world
+        for end in ("repaired", "repair_failed"):
+            wait_for(lambda: world.db(
+                "SELECT 1 FROM byoc.clusters WHERE id = %s AND NOT active",
+                cluster), "the cluster to stand still")
+            world.publish_job("cluster.repair", cluster, traceparent=TRACE)
+            wait_for(lambda: end in world.events.names(cluster), end, 60)
+            for server in cls.sim.state()["servers"]:
+                if "control-plane" in server["name"] and end == "repaired":
+                    cls.sim.settle(
+                        cls.sim.delete(f"/servers/{server['id']}"))
 
     @classmethod
     def end_with_a_neighbour(cls, cluster):

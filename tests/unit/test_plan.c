@@ -56,6 +56,7 @@ Test(plan, of_teardown_is_well_formed)
 Test(plan, of_a_refresh_is_well_formed)
 {
 	check_plan(GOAL_REFRESH);
+	check_plan(GOAL_REPAIR);
 }
 
 Test(plan, of_a_later_sweep_is_well_formed)

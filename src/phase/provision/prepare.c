@@ -1,7 +1,7 @@
 /*
  * Prepare: what has to be settled before the first resource is made. Which
  * server types the cluster gets, so that nothing is made that could not be
- * finished; and its keys.
+ * finished; its keys; and what of an earlier run is not there any more.
  */
 #include "parts.h"
 
@@ -65,5 +65,7 @@ static enum verdict keys_take(
 const struct step prepare_steps[] = {
 	ROW(server_type),
 	ROW(keys),
+	ROW(look),
+	ROW_SILENT(mend),
 	{0},
 };
