@@ -101,7 +101,7 @@ GRANT SELECT,
       UPDATE (active_sealed_token, status, code, reason, sequence, traceparent,
               job_id, due_at, lease_owner, lease_token, lease_until, leases,
               failures, validated_at, crowded_until, token_version,
-              unknown_key_since)
+              unknown_key_since, audits, audited_at)
     ON byoc.credentials TO byoc_worker;
 
 -- The SSH key's private half is for operators; workers make it, and that's it.
@@ -178,7 +178,7 @@ GRANT SELECT, UPDATE (taken_at) ON byoc.turns TO byoc_worker;
 GRANT SELECT ON byoc.schema_migrations TO byoc_worker;
 
 -- Functions that run with the caller's rights give none. Of the others a worker
--- needs one.
+-- needs two.
 DO $$
 DECLARE
     harmless regprocedure;
@@ -190,6 +190,7 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO byoc_worker', harmless);
     END LOOP;
 END $$;
-GRANT EXECUTE ON FUNCTION byoc.tend_history() TO byoc_worker;
+GRANT EXECUTE ON FUNCTION byoc.tend_history(), byoc.ask_audits()
+    TO byoc_worker;
 
 COMMIT;

@@ -54,6 +54,13 @@ bool console_validate_credential(
 bool console_delete_credential(
 	struct console *console, const char *id, struct err *err);
 
+/* Asks for a look through its project; gives the job's id. */
+bool console_audit(struct console *console, const char *id, char job[UUID_SIZE],
+	struct err *err);
+/* The answer to that job: the data of its event. NULL: there is none yet. */
+struct json_object *console_audited(struct console *console, const char *id,
+	const char *job, struct err *err);
+
 /* id, name, status, code, reason, recipient_key, created_at, validated_at. */
 struct json_object *console_credential(
 	struct console *console, const char *id, struct err *err);

@@ -130,6 +130,7 @@ struct removal {
 
 enum job_type {
 	JOB_CREDENTIAL_VALIDATE,
+	JOB_CREDENTIAL_AUDIT, /* a validation that looks through the project */
 	JOB_CLUSTER_PROVISION,
 	JOB_CLUSTER_TEARDOWN,
 	JOB_CLUSTER_REFRESH,
@@ -162,6 +163,9 @@ struct job {
 };
 
 enum { JOB_SIZE_MAX = 64 * 1024 };
+
+/* Is it about a credential, and not about a cluster? */
+bool job_is_of_credential(const struct job *job);
 
 /* The goal that a job gives its cluster; GOAL_COUNT: none. */
 enum goal job_goal(const struct job *job);

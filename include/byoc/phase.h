@@ -70,6 +70,19 @@ struct kept {
 	struct bill bill;
 };
 
+/* Something in a credential's project, as an audit has seen it. The texts are
+ * the arena's. */
+struct listed {
+	enum resource_kind kind;
+	int64_t id;
+	const char *name;
+	const char *cluster;     /* of our label; NULL: it has none */
+	bool controlled;         /* a cluster's controller has made it */
+	int64_t network, server; /* that it is on, or at; 0: none */
+	const char *fault;       /* of one of ours; NULL: none is seen */
+	struct bill bill;
+};
+
 /* What a server is for; the load balancer finds its targets by it. */
 #define LABEL_ROLE "mengi.cloud/role"
 
@@ -145,6 +158,7 @@ struct phase_memory {
 	size_t missed; /* recorded things that are not, from the first on */
 	struct offers *offers_at[LOCATION_COUNT]; /* of each location */
 	bool offers_known;
+	int looked_through; /* an audit has listed the kinds below this one */
 };
 
 struct facts {
@@ -196,6 +210,14 @@ struct facts {
 	bool prices_due;    /* they are to be read */
 	const char *prices; /* as byoc.store_prices takes them: the arena's;
 			     * NULL: not read */
+
+	/* Of a validation that looks through the project. */
+	bool audit_due;        /* somebody has asked for it */
+	struct listed *listed; /* the arena's */
+	size_t listed_count;
+	size_t listed_room;
+	const char *audit; /* what was found, or why nothing was, as
+			    * byoc.report_audit takes it; NULL: not yet */
 };
 
 enum ask_kind {

@@ -107,6 +107,7 @@ struct lease {
 	int failures;
 	char *sealed_token;
 	bool prices_due; /* of a validation: it is to read them, too */
+	bool audit_due;  /* of a validation: it looks through the project */
 
 	/* The cluster's; of a validation, some of which one has to be there. */
 	struct resource *resources;
@@ -232,9 +233,10 @@ struct outcome {
 	const struct left *goes;
 	size_t goes_count;
 
-	/* Of a validation: the price list as byoc.store_prices takes it, or
-	 * NULL. */
+	/* Of a validation: the price list as byoc.store_prices takes it, and
+	 * what is in the project as byoc.report_audit does; or NULL. */
 	const char *prices;
+	const char *audit;
 };
 
 enum outcome_verdict {

@@ -36,6 +36,9 @@ CREATE TABLE byoc.credentials (
     -- an operator says that its clusters may be in another project than before
     any_project boolean NOT NULL DEFAULT false,
     validated_at timestamptz,
+    -- the jobs that a look through its project will answer, and the last look
+    audits uuid[] NOT NULL DEFAULT '{}',
+    audited_at timestamptz,
     -- until then its phases may wait in the broker for a place on a belt
     crowded_until timestamptz,
     -- how many clusters it may have, and how many jobs may wait; null: as many

@@ -90,8 +90,11 @@ BEGIN
                          'false.';
     END IF;
     CASE job_type
-    WHEN 'credential.validate' THEN
-        UPDATE byoc.credentials c SET job_id = job, due_at = clock_timestamp()
+    WHEN 'credential.validate', 'credential.audit' THEN
+        UPDATE byoc.credentials c
+        SET job_id = job, due_at = clock_timestamp(),
+            audits = c.audits || CASE job_type
+                WHEN 'credential.audit' THEN ARRAY[job] ELSE '{}' END
         WHERE c.id = subject RETURNING c.id INTO credential;
     WHEN 'cluster.provision', 'cluster.teardown', 'cluster.refresh',
          'cluster.repair' THEN
@@ -106,9 +109,10 @@ BEGIN
         FROM byoc.clusters c WHERE c.id = subject;
     ELSE
         RAISE EXCEPTION 'unknown job type %', left(job_type, 60)
-            USING HINT = 'Use credential.validate, cluster.provision, '
-                         'cluster.teardown, cluster.refresh, cluster.repair '
-                         'or cluster.kubeconfig.';
+            USING HINT = 'Use credential.validate, credential.audit, '
+                         'cluster.provision, cluster.teardown, '
+                         'cluster.refresh, cluster.repair or '
+                         'cluster.kubeconfig.';
     END CASE;
     IF NOT FOUND THEN
         RAISE EXCEPTION '%: there is no record with the id %',

@@ -19,6 +19,7 @@ DECLARE
         ORDER BY k.id FOR NO KEY UPDATE SKIP LOCKED);
     claimed integer[];
 BEGIN
+    PERFORM byoc.note_audits(jobs, locked);
     WITH taken AS (
         UPDATE byoc.credentials k
         SET job_id = j.job_id, lease_owner = worker,
@@ -53,6 +54,7 @@ BEGIN
                'lease_token', k.lease_token, 'leases', k.leases,
                'failures', k.failures,
                'prices_due', byoc.prices_are_due(k.id),
+               'audit_due', k.audits <> '{}',
                'resources', byoc.known_resources(k)) END
     FROM jsonb_to_recordset(jobs) j(n integer, credential_id uuid, job_id uuid)
     LEFT JOIN byoc.credentials k ON k.id = j.credential_id,
@@ -89,8 +91,9 @@ BEGIN
 END $$;
 
 -- Stores verdicts on tokens. Each element: n, credential_id, lease_token,
--- result (ready, invalid, retry), queue and delay_ms, code, reason, prices (where
--- they were read). Each gets a row, as in commit_phases: stored, lost or busy.
+-- result (ready, invalid, retry), queue and delay_ms, code, reason, prices and
+-- audit (where they were read). Each gets a row, as in commit_phases: stored,
+-- lost or busy.
 CREATE FUNCTION byoc.commit_credentials(outcomes jsonb)
 RETURNS TABLE (n integer, verdict text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -100,7 +103,7 @@ BEGIN
         SELECT * FROM jsonb_to_recordset(outcomes)
             o(n integer, credential_id uuid, lease_token bigint, result text,
               queue text, delay_ms integer, code text, reason text,
-              prices jsonb)
+              prices jsonb, audit jsonb)
         ORDER BY credential_id
     LOOP
         n := o.n;
@@ -114,6 +117,10 @@ BEGIN
                                           o.reason);
             PERFORM byoc.store_prices(o.credential_id, o.prices)
             WHERE o.prices IS NOT NULL;
+            PERFORM byoc.answer_audits(
+                o.credential_id, CASE o.result WHEN 'ready' THEN o.audit
+                ELSE jsonb_build_object('code', o.code, 'reason', o.reason)
+                END);
         END IF;
         RETURN NEXT;
     END LOOP;

@@ -70,6 +70,7 @@ BEGIN
         RETURN -1;
     END IF;
     PERFORM byoc.pull_back(late);
+    PERFORM byoc.ask_audits();
     RETURN byoc.requeue_phases(late, far, waiting)
            + byoc.requeue_validations(late, far, waiting)
            + CASE WHEN waiting THEN byoc.requeue_requests(late) ELSE 0 END;

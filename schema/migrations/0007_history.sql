@@ -9,7 +9,9 @@ CREATE TABLE byoc.settings (
     clusters_per_credential integer NOT NULL DEFAULT 100
         CHECK (clusters_per_credential >= 0),
     jobs_per_credential integer NOT NULL DEFAULT 200
-        CHECK (jobs_per_credential > 0)
+        CHECK (jobs_per_credential > 0),
+    -- how often each credential's project is looked through; null: when asked
+    audit_hours integer CHECK (audit_hours > 0)
 );
 
 INSERT INTO byoc.settings DEFAULT VALUES;

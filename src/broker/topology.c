@@ -65,9 +65,11 @@ static const char *const job_keys[] = {
 	BROKER_JOBS,
 	"",
 	"credential.validate",
+	"credential.audit",
 	"cluster.provision",
 	"cluster.teardown",
 	"cluster.refresh",
+	"cluster.repair",
 	"cluster.phase",
 	"cluster.kubeconfig",
 };

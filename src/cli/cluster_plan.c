@@ -4,13 +4,11 @@
  */
 #include "cluster_plan.h"
 
+#include "answer.h"
 #include "table.h"
-#include <byoc/clock.h>
 #include <byoc/json.h>
-#include <json-c/json.h>
-#include <time.h>
-
-enum { POLL_MS = 200 };
+#include <byoc/memory.h>
+#include <stdio.h>
 
 static const struct column columns[] = {
 	{"KIND", "kind", FORM_PLAIN},
@@ -20,40 +18,6 @@ static const struct column columns[] = {
 	{"WHY", "why", FORM_PLAIN},
 };
 
-/* NULL: no worker has answered in time, or `err` says why not. */
-static struct json_object *await_answer(struct call *call, const char *cluster,
-	const char *job, struct err *err)
-{
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
-	int timeout_s = option_number(call, OPTION_TIMEOUT);
-	int64_t deadline_ms = clock_now_ms() + 1000LL * timeout_s;
-
-	while (clock_now_ms() < deadline_ms) {
-		struct json_object *answer = console_planned_deletion(
-			call->store, cluster, job, err);
-		if (answer || err->kind)
-			return answer;
-		nanosleep(&pause, NULL);
-	}
-	err_set(err, ERR_RETRY, "no_answer",
-		"no worker has answered within %d seconds: is one running? "
-		"(--timeout waits longer)",
-		timeout_s);
-	return NULL;
-}
-
-static void print_part(
-	struct json_object *answer, const char *key, const char *title)
-{
-	struct json_object *lines = json_object_object_get(answer, key);
-
-	if (json_object_array_length(lines) == 0)
-		return;
-	puts(title);
-	table_print(lines, columns, COUNT(columns));
-	putchar('\n');
-}
-
 static void print_plan(struct json_object *answer)
 {
 	struct err ignored = {0};
@@ -61,8 +25,9 @@ static void print_plan(struct json_object *answer)
 	const char *price = json_opt_text_ref(&in, "price_month");
 	const char *currency = json_opt_text_ref(&in, "currency");
 
-	print_part(answer, "goes", "Would be deleted:");
-	print_part(answer, "stays", "Would stay:");
+	answer_print(
+		answer, "goes", "Would be deleted:", columns, COUNT(columns));
+	answer_print(answer, "stays", "Would stay:", columns, COUNT(columns));
 	printf("Nothing was changed. What would be deleted costs %s %s a month "
 	       "(net).\n",
 		price ? price : "?", currency ? currency : "");
@@ -76,7 +41,8 @@ int plan_deletion(
 
 	if (!console_plan_deletion(call->store, cluster, removal, job, &err))
 		return fail(&err);
-	struct json_object *answer = await_answer(call, cluster, job, &err);
+	struct json_object *answer = answer_await(
+		call, console_planned_deletion, cluster, job, &err);
 	if (!answer)
 		return fail(&err);
 	const struct json_in in = {answer, "answer", &err};

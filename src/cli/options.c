@@ -215,6 +215,9 @@ static const struct row rows[OPTION_COUNT] = {
 	[OPTION_KEEP_EVENTS] = {"keep-events", "MONTHS",
 		"how long, from now on", "as before, at first 13",
 		KEEP_EVENTS_LEAST, KEEP_EVENTS_MOST, .check = check_number},
+	[OPTION_AUDIT_EVERY] = {"audit-every", "HOURS",
+		"look through all projects, 0: never", "as before, at first 0",
+		0, AUDIT_EVERY_MOST, .check = check_number},
 	[OPTION_CONSUMER] = {"consumer", "NAME",
 		"declare consumer.NAME, a queue of events, too",
 		.check = check_cluster_name},
@@ -239,6 +242,8 @@ static const struct row rows[OPTION_COUNT] = {
 		.help = "only list what it would be, and its price"},
 	[OPTION_RECIPIENT] = {"recipient", "FILE",
 		"the public key that kubeconfigs are sealed to", "nobody's"},
+	[OPTION_REPAIR] = {"repair",
+		.help = "ask for the repair of clusters that lack something"},
 };
 
 /* Options of getopt_long count from here; below are letters. */

@@ -89,7 +89,8 @@ static int run_migrate(struct call *call)
 	struct err err = {0};
 
 	return migrate(&call->settings.database_url,
-		       call->option[OPTION_KEEP_EVENTS], stdout, &err)
+		       call->option[OPTION_KEEP_EVENTS],
+		       call->option[OPTION_AUDIT_EVERY], stdout, &err)
 		       ? DONE
 		       : fail(&err);
 }
@@ -97,15 +98,19 @@ static int run_migrate(struct call *call)
 const struct command migrate_command = {
 	.verb = "migrate",
 	.summary = "bring the database's schema up to date",
-	.details = "Makes the schema byoc and what is in it, or what is new "
-		   "since the last time. May\nbe run again, and by two at "
-		   "once. The database's user has to own the schema, or\nbe "
-		   "allowed to make it.\n\n"
-		   "Events are kept in the database for so many whole "
-		   "months, 13 unless told\notherwise; workers drop what "
-		   "is older, month by month. What is dropped is gone: a\n"
-		   "service that needs it for longer consumes the events.",
-	.takes = BIT(OPTION_KEEP_EVENTS),
+	.details =
+		"Makes the schema byoc and what is in it, or what is new "
+		"since the last time. May\nbe run again, and by two at "
+		"once. The database's user has to own the schema, or\nbe "
+		"allowed to make it.\n\n"
+		"Events are kept in the database for so many whole "
+		"months, 13 unless told\notherwise; workers drop what "
+		"is older, month by month. What is dropped is gone: a\n"
+		"service that needs it for longer consumes the events.\n\n"
+		"With --audit-every, workers look through the projects of "
+		"all credentials by\nthemselves, as `byoc audit` does: 24 is "
+		"once a day, 0 never.",
+	.takes = BIT(OPTION_KEEP_EVENTS) | BIT(OPTION_AUDIT_EVERY),
 	.needs = NEED_DATABASE,
 	.run = run_migrate,
 };

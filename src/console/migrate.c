@@ -22,6 +22,7 @@ extern const char migration_0006_upkeep[];
 extern const char migration_0007_history[];
 extern const char migration_0008_limits[];
 extern const char migration_0009_prices[];
+extern const char migration_0010_audits[];
 
 /* In the order in which they are applied; versions have no gaps. */
 static const struct migration {
@@ -38,6 +39,7 @@ static const struct migration {
 	{7, "0007_history", migration_0007_history},
 	{8, "0008_limits", migration_0008_limits},
 	{9, "0009_prices", migration_0009_prices},
+	{10, "0010_audits", migration_0010_audits},
 };
 
 enum { MIGRATION_COUNT = COUNT(migrations) };
@@ -81,6 +83,9 @@ static const char sql_keep_events[] =
 	"UPDATE byoc.settings SET keep_events = $1::integer";
 
 static const char sql_kept_events[] = "SELECT keep_events FROM byoc.settings";
+
+static const char sql_audit_hours[] =
+	"UPDATE byoc.settings SET audit_hours = nullif($1::integer, 0)";
 
 static const char sql_tend_history[] = "SELECT byoc.tend_history()";
 
@@ -228,7 +233,7 @@ static bool keep(
 }
 
 bool migrate(const struct secret *database_url, const char *keep_events,
-	FILE *said, struct err *err)
+	const char *audit_hours, FILE *said, struct err *err)
 {
 	PGconn *connection = console_connect(database_url, err);
 
@@ -244,7 +249,9 @@ bool migrate(const struct secret *database_url, const char *keep_events,
 	if (ok)
 		fprintf(said, "the schema is at version %d%s\n", SCHEMA_VERSION,
 			applied == MIGRATION_COUNT ? " already" : "");
-	ok = ok && keep(connection, keep_events, said, err);
+	ok = ok && keep(connection, keep_events, said, err) &&
+	     (!audit_hours || console_run(connection, sql_audit_hours,
+				      PARAMS(audit_hours), err));
 	PQfinish(connection);
 	return ok;
 }

@@ -68,9 +68,8 @@ static bool read_job(const struct json_in *in, struct job *job)
 
 	if (!read_type(in, job) || !read_uuid(in, "id", job->id))
 		return false;
-	const char *subject = job->type == JOB_CREDENTIAL_VALIDATE
-				      ? "credential_id"
-				      : "cluster_id";
+	const char *subject =
+		job_is_of_credential(job) ? "credential_id" : "cluster_id";
 	if (!read_uuid(in, subject, job->subject))
 		return false;
 	traceparent = json_opt_text_ref(in, "traceparent");

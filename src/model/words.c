@@ -103,6 +103,7 @@ resource_kind_words = {"kind", resource_kind_text, RESOURCE_KIND_COUNT};
 
 static const char *const job_type_text[] = {
 	[JOB_CREDENTIAL_VALIDATE] = "credential.validate",
+	[JOB_CREDENTIAL_AUDIT] = "credential.audit",
 	[JOB_CLUSTER_PROVISION] = "cluster.provision",
 	[JOB_CLUSTER_TEARDOWN] = "cluster.teardown",
 	[JOB_CLUSTER_REFRESH] = "cluster.refresh",
@@ -113,10 +114,17 @@ static const char *const job_type_text[] = {
 WORDS("job type", job_type_text, JOB_TYPE_COUNT)
 job_type_words = {"type", job_type_text, JOB_TYPE_COUNT};
 
+bool job_is_of_credential(const struct job *job)
+{
+	return job->type == JOB_CREDENTIAL_VALIDATE ||
+	       job->type == JOB_CREDENTIAL_AUDIT;
+}
+
 enum goal job_goal(const struct job *job)
 {
 	static const enum goal goals[] = {
 		[JOB_CREDENTIAL_VALIDATE] = GOAL_COUNT,
+		[JOB_CREDENTIAL_AUDIT] = GOAL_COUNT,
 		[JOB_CLUSTER_PROVISION] = GOAL_PROVISION,
 		[JOB_CLUSTER_TEARDOWN] = GOAL_TEARDOWN,
 		[JOB_CLUSTER_REFRESH] = GOAL_REFRESH,

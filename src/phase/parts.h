@@ -106,6 +106,9 @@ STEP(await);
  */
 STEP(offers);
 STEP(price_list);
+/* credential/audit.c: what there is in the project, and what it costs. */
+STEP(inventory);
+STEP(inventory_prices);
 /* provision/mend.c: forgets what somebody has deleted. `mend` asks nothing. */
 STEP(look);
 bool mend_met(const struct facts *facts);
@@ -178,6 +181,16 @@ enum verdict ready_wait(
 
 /* A price's net amount in millionths of the currency; -1: there is none. */
 int64_t pricing_net(const struct json_in *in, const char *key);
+/* On the load balancers that Kubernetes makes, and on the autoscaler's servers.
+ */
+#define LABEL_CONTROLLER "hcloud-ccm/service-uid"
+#define LABEL_SCALER "hcloud/node-group"
+
+/* What decides the price of something that was seen. */
+void bill_read(const struct seen *seen, struct bill *bill);
+/* Its price a month by Hetzner's list; 0: it costs nothing. */
+void bill_price(const struct json_in *pricing, enum resource_kind kind,
+	struct bill *bill);
 /* What an entry of `list`, whose `key` is `name`, costs a month in a location;
  * -1: it is not said. */
 int64_t pricing_of_type(const struct json_in *pricing, const char *list,
@@ -193,8 +206,6 @@ bool server_types_choose(struct facts *facts, struct err *err);
 
 /* ---- teardown: what the files there share ---- */
 
-/* On the load balancers that Kubernetes makes. */
-#define LABEL_CONTROLLER "hcloud-ccm/service-uid"
 /* On a volume that was kept: which cluster it was of. */
 #define LABEL_KEPT "mengi.cloud/kept-from"
 
@@ -240,5 +251,3 @@ STEP(strangers);
 /* prices.c: what it all costs. */
 STEP(prices);
 #undef STEP
-/* What decides the price of something that was seen. */
-void bill_read(const struct seen *seen, struct bill *bill);

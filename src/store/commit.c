@@ -183,16 +183,22 @@ static void add_phase(struct json_object *row, const struct outcome *outcome)
 		add_teardown(row, outcome);
 }
 
-static void add_credential(
-	struct json_object *row, const struct outcome *outcome)
+/* What is JSON already. */
+static void add_written(
+	struct json_object *row, const char *key, const char *text)
 {
 	struct err ignored = {0};
 
+	if (text)
+		json_add(row, key, json_parse(text, strlen(text), &ignored));
+}
+
+static void add_credential(
+	struct json_object *row, const struct outcome *outcome)
+{
 	json_add_text(row, "credential_id", outcome->job->subject);
-	if (outcome->prices)
-		json_add(row, "prices",
-			json_parse(outcome->prices, strlen(outcome->prices),
-				&ignored));
+	add_written(row, "prices", outcome->prices);
+	add_written(row, "audit", outcome->audit);
 }
 
 static struct json_object *describe_outcome(

@@ -56,6 +56,8 @@ static struct json_object *describe_ask(const struct lease_ask *ask, size_t n)
 	struct json_object *row = describe_subject(ask->job, n);
 
 	json_add_text(row, "job_id", ask->job->id);
+	if (ask->job->type == JOB_CREDENTIAL_AUDIT)
+		json_add_bool(row, "audit", true);
 	if (!is_phase(ask->job) && ask->job->traceparent[0])
 		json_add_text(row, "traceparent", ask->job->traceparent);
 	if (ask->mine)
@@ -228,6 +230,7 @@ static void read_lease(const char *text, const struct lease_ask *ask)
 		lease->sealed_token = arena_copy_text(
 			ask->arena, json_text_ref(&in, "sealed_token"));
 		json_opt_flag(&in, "prices_due", &lease->prices_due);
+		json_opt_flag(&in, "audit_due", &lease->audit_due);
 		if (is_phase(ask->job))
 			read_phase(&in, lease, ask->arena);
 		read_resources(&in, lease, ask->arena);

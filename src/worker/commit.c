@@ -102,6 +102,7 @@ static struct outcome *describe(struct flight *flight)
 	outcome->outage = flight->facts.outage;
 	outcome->err = &flight->err;
 	outcome->prices = flight->facts.prices;
+	outcome->audit = flight->facts.audit;
 	outcome->waiting = flight->facts.waiting;
 	outcome->cluster =
 		flight->facts.cluster_changed ? &flight->facts.cluster : NULL;

@@ -69,8 +69,7 @@ void parcel_unknown_record(struct worker *worker, struct flight *flight)
 
 	err_set(&err, ERR_BAD_INPUT, "unknown_record",
 		"there is no %s with the id %s",
-		flight->job.type == JOB_CREDENTIAL_VALIDATE ? "credential"
-							    : "cluster",
+		job_is_of_credential(&flight->job) ? "credential" : "cluster",
 		flight->job.subject);
 	parcel_dead_letter(worker, flight, &err);
 }

@@ -27,6 +27,7 @@ static struct batch *first_batch(
 	case JOB_CLUSTER_PHASE:
 		return &worker->leases[LEASE_PHASES];
 	case JOB_CREDENTIAL_VALIDATE:
+	case JOB_CREDENTIAL_AUDIT:
 		return &worker->leases[LEASE_VALIDATIONS];
 	case JOB_CLUSTER_PROVISION:
 	case JOB_CLUSTER_TEARDOWN:

@@ -297,8 +297,7 @@ void traces_land(struct worker *worker, struct flight *flight)
 	span_add_text(span, "messaging.message.id", job->id);
 	span_add_text(span, "byoc.job.type", type);
 	span_add_text(span,
-		job->type == JOB_CREDENTIAL_VALIDATE ? "byoc.credential"
-						     : "byoc.cluster",
+		job_is_of_credential(job) ? "byoc.credential" : "byoc.cluster",
 		job->subject);
 	if (is_phase) {
 		span_add_i64(span, "byoc.run", job->run);

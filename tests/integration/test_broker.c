@@ -172,7 +172,8 @@ Test(broker, what_a_publisher_leaves_out_is_absent)
 Test(broker, every_natural_key_leads_to_the_job_queue)
 {
 	static const char *const keys[] = {BROKER_JOBS, "",
-		"credential.validate", "cluster.provision", "cluster.teardown",
+		"credential.validate", "credential.audit", "cluster.provision",
+		"cluster.teardown", "cluster.refresh", "cluster.repair",
 		"cluster.phase", "cluster.kubeconfig"};
 	struct broker *broker = fixture_open(10);
 

@@ -207,12 +207,14 @@ class Files(unittest.TestCase):
                        r"'(phase\.\w+|kubeconfig|refused|stalled|swept|"
                        r"deletion_planned|repairing|repaired|repair_failed)'",
                        sql)}
+        emitted.add("credential.audited")
+        self.assertIn("'audited'", sql)
         self.assertEqual({PREFIX + name
                           for name in emitted | events_of_statuses()},
                          contract.EVENT_TYPES)
-        # Nobody writes events but the six functions that do it for all.
+        # Nobody writes events but the seven functions that do it for all.
         insert = re.compile(r"INTO\s+byoc\.events\b")
-        self.assertEqual(len(insert.findall(sql)), 6)
+        self.assertEqual(len(insert.findall(sql)), 7)
         for source in ROOT.glob("src/**/*.c"):
             self.assertIsNone(insert.search(source.read_text()), source)
 
@@ -270,6 +272,7 @@ class Life(SystemCase):
         world.db("UPDATE byoc.credentials SET recipient_key = %s WHERE id ="
                  " %s", KeyPair().text, world.credential())
         world.publish_job("cluster.kubeconfig", cluster, traceparent=TRACE)
+        cls.audit()
         cls.repair(cluster)
         world.byoc("cluster", "protect", cluster)
         world.publish_job("cluster.teardown", cluster, traceparent=TRACE)
@@ -286,6 +289,17 @@ class Life(SystemCase):
                  "the failed cluster to be deleted", 60)
         early = cls.insert_cluster(bad, "early", "hel1", TRACE)
         world.wait_status(early, "failed")
+
+    @classmethod
+    def audit(cls):
+        world = cls.world
+        stranger = cls.sim.make_server("stranger")
+        world.publish_job("credential.audit", world.credential(),
+                          traceparent=TRACE)
+        wait_for(lambda: world.db(
+            "SELECT 1 FROM byoc.events WHERE name = 'audited'"),
+            "the project to be looked through")
+        cls.sim.settle(cls.sim.delete(f"/servers/{stranger['id']}"))
 
     @classmethod
     def repair(cls, cluster):

@@ -155,6 +155,8 @@ static const struct step credential_steps[] = {
 	ROW(project),
 	ROW(offers),
 	ROW(price_list),
+	ROW(inventory),
+	ROW(inventory_prices),
 	{0},
 };
 

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LABEL_SCALER "hcloud/node-group"
 #define LABEL_DRIVER "managed-by"
 #define DRIVER "csi-driver"
 
