@@ -196,6 +196,16 @@ bool console_key_unneeded(
 
 /* ---- What goes on ---- */
 
+/*
+ * `events` (CloudEvents, of `cluster` or, if NULL, of all), the oldest first,
+ * and `from` and `seen` for the next look, which has only what came since. The
+ * first has the last ones: from "-infinity", seen "{}". `most` is a number, or
+ * NULL.
+ */
+struct json_object *console_events(struct console *console,
+	const char *cluster, const char *from, const char *seen,
+	const char *most, struct err *err);
+
 /* The number of the event before the current run's first; -1 on failure. */
 int64_t console_run_begin(
 	struct console *console, const char *id, struct err *err);

@@ -27,6 +27,7 @@ const struct command *const commands[] = {
 	&credential_limits_command,
 	&credential_recipient_command,
 	&audit_command,
+	&events_command,
 	&cluster_create_command,
 	&cluster_list_command,
 	&cluster_show_command,

@@ -20,14 +20,15 @@ static struct broker_console *open_console(struct call *call, struct err *err)
 	return broker_console_open(&options, err);
 }
 
-/* What a message is called: its message id, else its place in the queue. */
+/* What a message is called: its message id, else its place in the queue, in a
+ * form that is no comment to a shell. */
 static void name_letter(
 	const struct letter *letter, uint32_t place, char *id, size_t size)
 {
 	if (letter->delivery.message_id)
 		snprintf(id, size, "%s", letter->delivery.message_id);
 	else
-		snprintf(id, size, "#%u", place);
+		snprintf(id, size, "no-%u", place);
 }
 
 /* Nothing that a message brings along can be trusted to be UTF-8. */

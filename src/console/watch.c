@@ -46,25 +46,18 @@ static const char sql_watch[] =
 				     " 'total', (SELECT count(*) FROM byoc.phases p"
 				     "           WHERE p.cluster_id = c.id AND p.run = c.run),"
 				     " 'moments', (SELECT coalesce(json_agg(json_build_object("
-				     "   'event', jsonb_build_object('specversion', '1.0', 'id', e.id,"
-				     "     'source', '/mengi/byoc',"
-				     "     'type', 'cloud.mengi.byoc.cluster.' || e.name,"
-				     "     'subject', e.cluster_id, 'time', " UTC(
-					     "e.created_at") ","
-							     "     'datacontenttype', 'application/json', 'sequence', e.sequence,"
-							     "     'data', e.data) || jsonb_strip_nulls("
-							     "     jsonb_build_object('traceparent', e.traceparent)),"
-							     "   'took_ms', (SELECT (1000 * extract(epoch FROM"
-							     "      e.created_at - s.created_at))::bigint FROM byoc.events s"
-							     "     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"
-							     "     AND e.name IN ('phase.done', 'phase.failed')"
-							     "     AND s.name = 'phase.started'"
-							     "     AND s.data ->> 'run' = e.data ->> 'run'"
-							     "     AND s.data ->> 'phase' = e.data ->> 'phase'"
-							     "     AND s.data ->> 'index' = e.data ->> 'index'"
-							     "     ORDER BY s.sequence DESC LIMIT 1))"
-							     "   ORDER BY e.sequence), '[]') FROM news e))"
-							     " FROM byoc.clusters c WHERE c.id = $1";
+				     "   'event', " EVENT ","
+				     "   'took_ms', (SELECT (1000 * extract(epoch FROM"
+				     "      e.created_at - s.created_at))::bigint FROM byoc.events s"
+				     "     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"
+				     "     AND e.name IN ('phase.done', 'phase.failed')"
+				     "     AND s.name = 'phase.started'"
+				     "     AND s.data ->> 'run' = e.data ->> 'run'"
+				     "     AND s.data ->> 'phase' = e.data ->> 'phase'"
+				     "     AND s.data ->> 'index' = e.data ->> 'index'"
+				     "     ORDER BY s.sequence DESC LIMIT 1))"
+				     "   ORDER BY e.sequence), '[]') FROM news e))"
+				     " FROM byoc.clusters c WHERE c.id = $1";
 
 /* What is not over lasts until now. */
 static const char sql_timeline[] =

@@ -36,6 +36,8 @@ COMMANDS = {
     "cluster unprotect": (("x",), False),
     "cluster kubeconfig": (("x",), False),
     "cluster ssh-key": (("x",), False),
+    "audit": (("x",), True),
+    "events": ((), True),
     "dead list": ((), True),
     "dead show": (("x",), True),
     "dead requeue": (("x",), False),

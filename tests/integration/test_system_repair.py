@@ -87,6 +87,10 @@ class Repair(SystemCase):
                        code="invalid_input")
         cluster = self.world.create_cluster()
         self.world.wait_status(cluster, "failed")
+        wait_for(lambda: not self.world.db(
+            "SELECT FROM byoc.phases WHERE cluster_id = %s"
+            " AND status = 'leased'", cluster),
+            "what else was in the air to be refused a server, too")
         self.sim.clear_faults()
         self.delete_by_hand("", "load_balancers")
         self.delete_by_hand("", "networks")
