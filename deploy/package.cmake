@@ -11,6 +11,13 @@ install(FILES deploy/systemd/byoc.sysusers
   DESTINATION lib/sysusers.d RENAME byoc.conf)
 install(FILES deploy/roles.sql deploy/rabbitmq/definitions.json
   DESTINATION share/byoc)
+install(FILES ${CMAKE_BINARY_DIR}/texts/byoc.1 DESTINATION share/man/man1)
+install(FILES ${CMAKE_BINARY_DIR}/texts/byoc.bash
+  DESTINATION share/bash-completion/completions RENAME byoc)
+install(FILES ${CMAKE_BINARY_DIR}/texts/_byoc
+  DESTINATION share/zsh/vendor-completions)
+install(FILES ${CMAKE_BINARY_DIR}/texts/byoc.fish
+  DESTINATION share/fish/vendor_completions.d)
 install(FILES README.md DESTINATION share/doc/byoc OPTIONAL)
 install(FILES LICENSE DESTINATION share/doc/byoc RENAME copyright OPTIONAL)
 

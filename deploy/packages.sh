@@ -21,7 +21,7 @@ test="$demo libcriterion-dev hcloud-cli python3-hcloud python3-jsonschema
 	python3-pika python3-psycopg2 python3-yaml python3-requests cloud-init
 	shellcheck kubernetes-client openssl openssh-server openssh-client
 	nftables iproute2 isc-dhcp-client docker-compose debootstrap systemd
-	valgrind prometheus"
+	valgrind prometheus man-db"
 bench="$demo python3-celery python3-pika python3-psycopg2 python3-requests"
 lint="clang clang-format clang-tidy cppcheck shellcheck"
 

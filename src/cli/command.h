@@ -123,6 +123,17 @@ int options_read(struct call *call, int argc, char **argv);
 int option_number(const struct call *call, enum option_id id);
 void options_print(const struct command *command, FILE *out);
 
+/* An option as help shows it. */
+struct option_text {
+	const char *name;
+	const char *value; /* NULL: a flag */
+	const char *help;
+	const char *standard; /* NULL: none */
+};
+/* False: the command does not take it. */
+bool option_of(const struct command *command, enum option_id id,
+	struct option_text *text);
+
 /* ---- Help (help.c) ---- */
 
 void help_overview(FILE *out);

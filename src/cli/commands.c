@@ -17,6 +17,8 @@ const struct command *const commands[] = {
 	&migrate_command,
 	&topology_command,
 	&status_command,
+	&completion_command,
+	&manual_command,
 	&credential_add_command,
 	&credential_validate_command,
 	&credential_rotate_command,

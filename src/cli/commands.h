@@ -11,6 +11,8 @@ extern const struct command status_command;
 extern const struct command credential_add_command;
 extern const struct command credential_validate_command;
 extern const struct command audit_command;
+extern const struct command completion_command;
+extern const struct command manual_command;
 extern const struct command events_command;
 extern const struct command credential_rotate_command;
 extern const struct command credential_show_command;

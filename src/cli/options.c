@@ -431,6 +431,16 @@ int options_read(struct call *call, int argc, char **argv)
 	return check_arguments(call) || check_required(call) ? USAGE : DONE;
 }
 
+bool option_of(const struct command *command, enum option_id id,
+	struct option_text *text)
+{
+	const struct row *row = &rows[id];
+
+	*text = (struct option_text){
+		row->name, row->value, row->help, row->standard};
+	return takes(command, id);
+}
+
 int option_number(const struct call *call, enum option_id id)
 {
 	return atoi(call->option[id] ? call->option[id] : rows[id].standard);

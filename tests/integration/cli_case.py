@@ -14,6 +14,8 @@ COMMANDS = {
     "migrate": ((), False),
     "topology": ((), False),
     "status": ((), True),
+    "completion": (("bash",), False),
+    "manual": ((), False),
     "credential add": (("--name", "x"), True),
     "credential validate": (("x",), True),
     "credential rotate": (("x",), True),

@@ -12,6 +12,10 @@ BUILD = ROOT / "build" / "release"  # as users build it
 UNIT = "usr/lib/systemd/system/byoc-worker.service"
 EXPOSURE_MOST = 2.0
 INSTALLED = {"usr/bin/byoc", "usr/bin/byoc-worker", UNIT,
+             "usr/share/man/man1/byoc.1",
+             "usr/share/bash-completion/completions/byoc",
+             "usr/share/zsh/vendor-completions/_byoc",
+             "usr/share/fish/vendor_completions.d/byoc.fish",
              "usr/lib/sysusers.d/byoc.conf", "usr/share/byoc/definitions.json",
              "usr/share/byoc/roles.sql", "usr/share/doc/byoc/README.md",
              "usr/share/doc/byoc/copyright"}
@@ -48,6 +52,32 @@ class Packages(unittest.TestCase):
                 run(self.root / "usr" / "bin" / name, "--version"),
                 rf"^{name} \d+\.\d+\.\d+ "
                 r"\(([0-9a-f]{12}(, changed)?|of unknown commit)\)\n$")
+
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        script = self.root / "usr/share/bash-completion/completions/byoc"
+        words = " ".join(f"'{word}'" for word in ("byoc", *words))
+        return run("bash", "-euc", f". {script}; COMP_WORDS=({words});"
+                   " COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _byoc;"
+                   ' printf "%s\n" "${COMPREPLY[@]}"').split()
+
+    def test_the_shell_completes(self):
+        self.assertIn("cluster", self.complete("cl"))
+        self.assertIn("status", self.complete(""))
+        self.assertEqual(self.complete("cluster", "cr"), ["create"])
+        self.assertEqual(self.complete("cluster", "create", "--work"),
+                         ["--workers"])
+        self.assertEqual(self.complete("events", "--fo"), ["--follow"])
+        self.assertNotIn("--workers", self.complete("cluster", "show", "--"))
+
+    def test_the_manual_has_every_command(self):
+        page = self.root / "usr/share/man/man1/byoc.1"
+        shown = run("man", "--warnings", "--encoding=utf8", page,
+                    MANWIDTH="100", LC_ALL="C.UTF-8")
+        for text in ("byoc cluster create", "--workers N", "byoc audit",
+                     "BYOC_DATABASE_URL"):
+            self.assertIn(text, shown)
+        self.assertNotIn("warning", shown.split("NAME")[0])
 
     def test_the_unit_exposes_little(self):
         said = run("systemd-analyze", "security", "--offline=true",

@@ -1,0 +1,126 @@
+/* Completion of command lines, for shells: written from the tables. */
+#include "commands.h"
+
+#include <string.h>
+
+static bool is_of(const struct command *command, const char *noun)
+{
+	return noun ? command->noun && strcmp(command->noun, noun) == 0
+		    : command->noun == NULL;
+}
+
+static void print_verbs(const char *noun)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (is_of(commands[i], noun))
+			printf("%s ", commands[i]->verb);
+}
+
+static void print_options(const struct command *command)
+{
+	struct option_text text;
+
+	for (int id = 0; id < OPTION_COUNT; id++)
+		if (option_of(command, (enum option_id)id, &text))
+			printf("--%s ", text.name);
+}
+
+/* One function: by the words before the one that is being written. */
+static void print_bash(void)
+{
+	puts("_byoc() {\n"
+	     "\tlocal words=\n"
+	     "\tcase \"${COMP_CWORD} ${COMP_WORDS[1]-} ${COMP_WORDS[2]-} \" "
+	     "in");
+	fputs("\t\"1 \"*) words=\"", stdout);
+	print_verbs(NULL);
+	for (const struct noun *noun = nouns; noun->name; noun++)
+		printf("%s ", noun->name);
+	puts("\" ;;");
+	for (const struct noun *noun = nouns; noun->name; noun++) {
+		printf("\t\"2 %s \"*) words=\"", noun->name);
+		print_verbs(noun->name);
+		puts("\" ;;");
+	}
+	for (size_t i = 0; commands[i]; i++) {
+		const struct command *command = commands[i];
+		printf("\t*\" %s%s%s \"*) words=\"",
+			command->noun ? command->noun : "",
+			command->noun ? " " : "", command->verb);
+		print_options(command);
+		puts("\" ;;");
+	}
+	puts("\tesac\n"
+	     "\tmapfile -t COMPREPLY < <(compgen -o default -W \"$words\" -- "
+	     "\"${COMP_WORDS[COMP_CWORD]}\")\n"
+	     "}");
+}
+
+static void print_fish_options(const struct command *command)
+{
+	struct option_text text;
+
+	for (int id = 0; id < OPTION_COUNT; id++)
+		if (option_of(command, (enum option_id)id, &text))
+			printf("complete -c byoc -n '__byoc_is %s%s%s' -l %s "
+			       "%s-d \"%s\"\n",
+				command->noun ? command->noun : "",
+				command->noun ? " " : "", command->verb,
+				text.name, text.value ? "-r " : "", text.help);
+}
+
+static void print_fish(void)
+{
+	puts("function __byoc_is\n"
+	     "\tset -l words (commandline -opc)\n"
+	     "\tset -e words[1]\n"
+	     "\ttest \"$words[1..(count $argv)]\" = \"$argv\"\n"
+	     "end\n"
+	     "function __byoc_at\n"
+	     "\ttest (count (commandline -opc)) -eq $argv[1]\n"
+	     "end");
+	for (const struct noun *noun = nouns; noun->name; noun++)
+		printf("complete -c byoc -f -n '__byoc_at 1' -a %s -d \"%s\"\n",
+			noun->name, noun->summary);
+	for (size_t i = 0; commands[i]; i++) {
+		const struct command *command = commands[i];
+		if (command->noun)
+			printf("complete -c byoc -f -n '__byoc_at 2; and "
+			       "__byoc_is %s' -a %s -d \"%s\"\n",
+				command->noun, command->verb, command->summary);
+		else
+			printf("complete -c byoc -f -n '__byoc_at 1' -a %s "
+			       "-d \"%s\"\n",
+				command->verb, command->summary);
+		print_fish_options(command);
+	}
+}
+
+static int run_completion(struct call *call)
+{
+	const char *shell = call->arguments[0];
+
+	if (strcmp(shell, "fish") == 0) {
+		print_fish();
+	} else if (strcmp(shell, "bash") == 0) {
+		print_bash();
+		puts("complete -F _byoc byoc");
+	} else if (strcmp(shell, "zsh") == 0) {
+		puts("#compdef byoc\n"
+		     "autoload -U +X bashcompinit && bashcompinit");
+		print_bash();
+		puts("complete -F _byoc byoc");
+	} else {
+		return usage(
+			call->command, "%s: want bash, zsh or fish", shell);
+	}
+	return DONE;
+}
+
+const struct command completion_command = {
+	.verb = "completion",
+	.arguments = "SHELL",
+	.summary = "completion of byoc's command lines, for bash, zsh or fish",
+	.details = "For bash: . <(byoc completion bash)",
+	.run = run_completion,
+};
