@@ -109,7 +109,7 @@ class CertificatesTest(unittest.TestCase):
         self.assertTrue(self.asked_at - 60 <= begins <= self.made_by - 60,
                         (self.asked_at, begins, self.made_by))
         for moment, valid in ((begins, True), (begins - 1, False),
-                              (ends, True), (ends + 1, False)):
+                              (ends - 1, True), (ends + 1, False)):
             result = run("openssl", "verify", "-attime", str(moment), "-CAfile",
                          f"{self.folder}/client-ca.crt", path, check=False)
             self.assertEqual(result.returncode == 0, valid, result.stdout)
