@@ -36,7 +36,6 @@ struct bill {
 	char type[SERVER_TYPE_SIZE]; /* of a server, balancer or address */
 	char location[16];
 	int64_t gigabytes; /* of a volume */
-	bool has_address;  /* a server's public IPv4, which costs by itself */
 	int64_t price;     /* a month, net, in millionths; -1: not known */
 };
 

@@ -188,7 +188,8 @@ int64_t pricing_net(const struct json_in *in, const char *key);
 
 /* What decides the price of something that was seen. */
 void bill_read(const struct seen *seen, struct bill *bill);
-/* Its price a month by Hetzner's list; 0: it costs nothing. */
+/* Its price a month by Hetzner's list; 0: it costs nothing. A server's without
+ * its addresses: these are primary IPs, and listed by themselves. */
 void bill_price(const struct json_in *pricing, enum resource_kind kind,
 	struct bill *bill);
 /* What an entry of `list`, whose `key` is `name`, costs a month in a location;

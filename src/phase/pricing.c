@@ -83,20 +83,6 @@ void bill_read(const struct seen *seen, struct bill *bill)
 		json_opt_text(
 			&inner, "name", bill->location, sizeof bill->location);
 	json_opt_i64(&object, "size", &bill->gigabytes);
-	bill->has_address = seen->public_address[0] != '\0';
-}
-
-static int64_t server_price(
-	const struct json_in *pricing, const struct bill *bill)
-{
-	int64_t price = pricing_of_type(
-		pricing, "server_types", "name", bill->type, bill->location);
-	int64_t address = bill->has_address
-				  ? pricing_of_type(pricing, "primary_ips",
-					    "type", "ipv4", bill->location)
-				  : 0;
-
-	return price < 0 || address < 0 ? price : price + address;
 }
 
 static int64_t volume_price(
@@ -116,7 +102,8 @@ void bill_price(const struct json_in *pricing, enum resource_kind kind,
 	struct bill *bill)
 {
 	if (kind == RESOURCE_SERVER)
-		bill->price = server_price(pricing, bill);
+		bill->price = pricing_of_type(pricing, "server_types", "name",
+			bill->type, bill->location);
 	else if (kind == RESOURCE_LOAD_BALANCER)
 		bill->price = pricing_of_type(pricing, "load_balancer_types",
 			"name", bill->type, bill->location);

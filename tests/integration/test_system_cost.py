@@ -56,6 +56,8 @@ class Cost(SystemCase):
         self.world.wait_status(cluster, "running")
         cost = self.world.byoc_json("cluster", "cost", cluster)
         self.assertEqual(cost["lines"], said["lines"])
+        plan = self.world.byoc_json("cluster", "delete", cluster, "--dry-run")
+        self.assertEqual(plan["price_month"], cost["price_month"])
         made = {server["server_type"]["name"]
                 for server in self.sim.state()["servers"]}
         self.assertEqual(made, {line["name"] for line in cost["lines"]

@@ -80,7 +80,7 @@ Test(phase_survey, asks_and_changes_nothing)
 	takes(&t, 200, PRICES, "next");
 	asks(&t, "done");
 	cr_assert_str_eq(t.facts.currency, "EUR");
-	cr_assert_eq(fact(RESOURCE_SERVER, 12)->bill.price, 3990000);
+	cr_assert_eq(fact(RESOURCE_SERVER, 12)->bill.price, 3490000);
 	cr_assert_eq(fact(RESOURCE_VOLUME, 7)->bill.price, 440000);
 	cr_assert(fact(RESOURCE_VOLUME, 8)->held);
 	cr_assert_not(fact(RESOURCE_FIREWALL, 3)->seen);
