@@ -60,6 +60,8 @@ tidy() {
 
 deploy/packages.sh build test lint || exit 1
 cmake --preset dev --log-level=WARNING >/dev/null || exit 1
+# The header with the commit is made by the build, and read by clang-tidy.
+cmake --build "$build" --target commit >/dev/null || exit 1
 check clang-format format
 check cppcheck cpp_check
 check shellcheck shell_check
