@@ -202,9 +202,8 @@ bool console_key_unneeded(
  * first has the last ones: from "-infinity", seen "{}". `most` is a number, or
  * NULL.
  */
-struct json_object *console_events(struct console *console,
-	const char *cluster, const char *from, const char *seen,
-	const char *most, struct err *err);
+struct json_object *console_events(struct console *console, const char *cluster,
+	const char *from, const char *seen, const char *most, struct err *err);
 
 /* The number of the event before the current run's first; -1 on failure. */
 int64_t console_run_begin(
