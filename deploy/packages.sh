@@ -18,7 +18,8 @@ run="librabbitmq4 libcurl4 libjson-c5 libsodium23 libpq5 libssl3 libuuid1
 	libmicrohttpd12 libgnutls30 ca-certificates"
 demo="postgresql rabbitmq-server curl jq"
 test="$demo libcriterion-dev hcloud-cli python3-hcloud python3-jsonschema
-	python3-pika python3-psycopg2 python3-yaml python3-requests cloud-init
+	python3-nacl python3-pika python3-psycopg2 python3-yaml python3-requests
+	cloud-init
 	shellcheck kubernetes-client openssl openssh-server openssh-client
 	nftables iproute2 isc-dhcp-client docker-compose debootstrap systemd
 	valgrind prometheus man-db"

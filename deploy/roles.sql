@@ -84,7 +84,8 @@ GRANT SELECT (cluster_id, run, phase, index, needs, status, failures, code,
               reason, started_at, finished_at)
     ON byoc.phases TO byoc_dashboard;
 
-GRANT SELECT ON byoc.resources, byoc.receipts, byoc.events TO byoc_dashboard;
+GRANT SELECT ON byoc.resources, byoc.receipts, byoc.events,
+    byoc.schema_migrations TO byoc_dashboard;
 
 GRANT EXECUTE ON FUNCTION
     byoc.enqueue(text, uuid, text, jsonb),

@@ -18,6 +18,7 @@
 
 #define BROKER_JOBS "byoc.jobs"     /* direct exchange, and the job queue */
 #define BROKER_EVENTS "byoc.events" /* topic exchange */
+#define EVENT_CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
 /* Queues that are reached by their names: */
 #define BROKER_SUSPECTS "byoc.jobs.suspects"
 #define BROKER_DEAD "byoc.jobs.dead"

@@ -68,6 +68,10 @@ BEGIN
     RETURN byoc.ask(job_type, id, traceparent, options);
 END $$;
 
+COMMENT ON FUNCTION byoc.enqueue IS
+    'Asks for a job, in the transaction that writes its record. Gives the '
+    'job''s id. BY001 to BY003, BY005, BY006, BY008: refused.';
+
 -- The same without limits, for what follows from what was asked for. What is no
 -- trace is left out: a job does not fail for that.
 CREATE FUNCTION byoc.ask(job_type text, id uuid, traceparent text DEFAULT NULL,
@@ -85,7 +89,8 @@ BEGIN
        <> '{}'
        OR options IS NOT NULL AND job_type <> 'cluster.teardown' THEN
         RAISE EXCEPTION 'unknown options of a job %', job_type
-            USING HINT = 'A cluster.teardown takes with_neighbours, '
+            USING ERRCODE = 'BY006', CONSTRAINT = 'bad_request',
+                  HINT = 'A cluster.teardown takes with_neighbours, '
                          'keep_volumes, all_gone and dry_run, each true or '
                          'false.';
     END IF;
@@ -109,14 +114,16 @@ BEGIN
         FROM byoc.clusters c WHERE c.id = subject;
     ELSE
         RAISE EXCEPTION 'unknown job type %', left(job_type, 60)
-            USING HINT = 'Use credential.validate, credential.audit, '
+            USING ERRCODE = 'BY006', CONSTRAINT = 'bad_request',
+                  HINT = 'Use credential.validate, credential.audit, '
                          'cluster.provision, cluster.teardown, '
                          'cluster.refresh, cluster.repair or '
                          'cluster.kubeconfig.';
     END CASE;
     IF NOT FOUND THEN
         RAISE EXCEPTION '%: there is no record with the id %',
-            job_type, subject;
+            job_type, subject
+            USING ERRCODE = 'BY005', CONSTRAINT = 'unknown_record';
     END IF;
     INSERT INTO byoc.requests (job_id, type, credential_id, cluster_id,
                                traceparent, options)
@@ -251,21 +258,19 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    -- What never had a run has nothing at Hetzner: it takes no token to end it.
+    INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
+    SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
+    FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[])
+    WHERE new_goal <> 'teardown' OR new_run > 1;
     IF new_goal <> 'refresh' THEN
         PERFORM byoc.emit_clusters(ARRAY[cluster], CASE new_goal
                                        WHEN 'repair' THEN 'repairing' END);
     END IF;
-
-    -- What never had a run has nothing at Hetzner: it takes no token to end it.
+    PERFORM byoc.queue_phases(ARRAY[cluster]);
     IF new_goal = 'teardown' AND new_run = 1 THEN
         PERFORM byoc.finish_clusters(ARRAY[cluster]);
-        RETURN new_run;
     END IF;
-
-    INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
-    SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
-    FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[]);
-    PERFORM byoc.queue_phases(ARRAY[cluster]);
     RETURN new_run;
 END $$;
 
@@ -393,6 +398,17 @@ END $$;
 -- An event takes the next sequence number of its subject, under the lock on the
 -- subject's row: numbers have no gaps, and appear in order.
 
+-- How far a run has come.
+CREATE FUNCTION byoc.progress(cluster uuid, of_run integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object(
+                'phases_done', count(*) FILTER (WHERE p.status = 'done'),
+                'phases_total', count(*))
+            FROM byoc.phases p
+            WHERE p.cluster_id = cluster AND p.run = of_run);
+END $$;
+
 -- Records what happened to phases, in their order. A leased one has started.
 CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -403,14 +419,15 @@ BEGIN
               FROM unnest(changed) p GROUP BY 1) k
         WHERE c.id = k.cluster_id
         RETURNING c.id, c.traceparent, k.phases,
-                  c.sequence - cardinality(k.phases) AS before
+                  c.sequence - cardinality(k.phases) AS before,
+                  byoc.progress(c.id, k.phases[1].run) AS progress
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
     SELECT c.id, c.before + p.ordinality,
            CASE p.status WHEN 'leased' THEN 'phase.started'
                          WHEN 'done' THEN 'phase.done'
                          ELSE 'phase.failed' END,
-           jsonb_strip_nulls(to_jsonb(data)), c.traceparent
+           jsonb_strip_nulls(to_jsonb(data)) || c.progress, c.traceparent
     FROM numbered c, unnest(c.phases) WITH ORDINALITY p,
     LATERAL (SELECT p.cluster_id, p.run, p.phase, p.index, p.code,
                     p.reason) data;
@@ -461,7 +478,8 @@ BEGIN
                'endpoint', 'https://' || host(lb.public_address) || ':6443',
                'egress_address', host(ip.public_address),
                'receipt', CASE WHEN c.status = 'deleted' OR told = 'stalled'
-                               THEN byoc.receipt(c.id) END)),
+                               THEN byoc.receipt(c.id) END))
+           || byoc.progress(c.id, c.run),
            c.traceparent
     FROM c LEFT JOIN byoc.resources lb
            ON c.status = 'running' AND lb.cluster_id = c.id

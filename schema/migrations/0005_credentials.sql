@@ -260,32 +260,49 @@ END $$;
 CREATE FUNCTION byoc.refuse_deleted_credential() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'credential % is deleted', OLD.id;
+    RAISE EXCEPTION 'credential % is deleted', OLD.id
+        USING ERRCODE = 'BY008', CONSTRAINT = 'credential_deleted';
 END $$;
 
 CREATE TRIGGER credentials_deleted BEFORE UPDATE ON byoc.credentials
 FOR EACH ROW WHEN (OLD.deleted_at IS NOT NULL)
 EXECUTE FUNCTION byoc.refuse_deleted_credential();
 
--- Returns the clusters that still need the credential: it is deleted when there
--- are none. A deleted cluster needs it while it is looked through once more,
--- which takes a good token. A validation that is in the air becomes void: its
--- message has another id now, its lease another token.
-CREATE FUNCTION byoc.delete_credential(credential uuid)
-RETURNS TABLE (id uuid, name text, status text, created_at timestamptz)
-LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
+-- The clusters that still need the credential, for people. A deleted one needs
+-- it while it is looked through once more, which takes a good token.
+CREATE FUNCTION byoc.needed_by(credential uuid, OUT clusters integer,
+                               OUT names text)
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    -- No cluster can come to refer to a row that is locked like this.
-    PERFORM FROM byoc.credentials WHERE id = credential FOR UPDATE;
-    RETURN QUERY SELECT c.id, c.name, c.status, c.created_at
+    SELECT count(*), string_agg(format('%s (%s)', c.name, c.status), ', '
+                                ORDER BY c.created_at)
+    INTO clusters, names
     FROM byoc.credentials k JOIN byoc.clusters c ON c.credential_id = k.id
     WHERE k.id = credential
       AND (c.status <> 'deleted'
            OR c.active AND k.active_sealed_token IS NOT NULL);
-    IF FOUND THEN
-        RETURN;
+END $$;
+
+-- Forgets the tokens, unless a cluster needs them. Once more, it does nothing. A
+-- validation that is in the air becomes void: its message has another id now,
+-- its lease another token.
+CREATE FUNCTION byoc.delete_credential(credential uuid) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    need record;
+BEGIN
+    -- No cluster can come to refer to a row that is locked like this.
+    PERFORM FROM byoc.credentials WHERE id = credential FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no credential with the id %', credential
+            USING ERRCODE = 'BY005', CONSTRAINT = 'unknown_record';
+    END IF;
+    SELECT * INTO need FROM byoc.needed_by(credential);
+    IF need.clusters > 0 THEN
+        RAISE EXCEPTION 'clusters need credential %: %', credential, need.names
+            USING ERRCODE = 'BY004', CONSTRAINT = 'credential_in_use',
+                  HINT = 'Delete them first.';
     END IF;
     UPDATE byoc.clusters SET goal = 'teardown'
     WHERE credential_id = credential AND goal = 'sweep';
@@ -300,3 +317,6 @@ BEGIN
         PERFORM byoc.note_request('credential.delete', credential);
     END IF;
 END $$;
+
+COMMENT ON FUNCTION byoc.delete_credential IS
+    'Forgets a credential''s tokens. BY005, or BY004: clusters need it.';

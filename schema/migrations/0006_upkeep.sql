@@ -211,8 +211,12 @@ DECLARE
     was byoc.clusters;
 BEGIN
     SELECT * INTO was FROM byoc.clusters WHERE id = cluster FOR UPDATE;
-    IF NOT FOUND OR was.status <> 'failed' THEN
-        RAISE EXCEPTION 'cluster % has not failed', cluster;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no cluster with the id %', cluster
+            USING ERRCODE = 'BY005', CONSTRAINT = 'unknown_record';
+    ELSIF was.status <> 'failed' THEN
+        RAISE EXCEPTION 'cluster % has not failed', cluster
+            USING ERRCODE = 'BY007', CONSTRAINT = 'not_failed';
     END IF;
     IF 'provision' IN (was.goal, was.survey ->> 'goal') THEN
         UPDATE byoc.clusters
@@ -222,6 +226,10 @@ BEGIN
     RETURN byoc.enqueue('cluster.' || CASE was.goal
         WHEN 'survey' THEN was.survey ->> 'goal' ELSE was.goal END, cluster);
 END $$;
+
+COMMENT ON FUNCTION byoc.retry_cluster IS
+    'Another attempt for a cluster that failed, at what it failed at. Gives '
+    'the job''s id. BY005, or BY007: it has not failed.';
 
 -- A new token takes the old one's place once it has been found good. A
 -- validation of the old one that is in the air no longer counts.
@@ -238,6 +246,10 @@ BEGIN
     PERFORM byoc.note_request('credential.rotate', credential);
     RETURN byoc.enqueue('credential.validate', credential);
 END $$;
+
+COMMENT ON FUNCTION byoc.rotate_credential IS
+    'Stores a new sealed token, which is used once it was found good. Gives '
+    'the id of the validation. BY005, BY008: refused.';
 
 -- ---- Kubeconfigs ----
 

@@ -5,6 +5,11 @@
 --   BY001  limit_clusters     the credential has as many clusters as it may
 --   BY002  limit_jobs         as many of its jobs wait as may
 --   BY003  cluster_protected  the cluster is protected from deletion
+--   BY004  credential_in_use  clusters need the credential
+--   BY005  unknown_record     there is no such record
+--   BY006  bad_request        no such job type, or not with these options
+--   BY007  not_failed         only what has failed can be retried
+--   BY008  credential_deleted a deleted credential is left as it is
 
 -- ---- Who asked for what ----
 

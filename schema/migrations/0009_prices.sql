@@ -100,3 +100,7 @@ BEGIN
         ) l(n, what, name, count, price)
         WHERE l.count > 0);
 END $$;
+
+COMMENT ON FUNCTION byoc.cost IS
+    'What a cluster costs a month by Hetzner''s prices, net; null: they are '
+    'not known yet.';

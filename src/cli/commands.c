@@ -17,6 +17,7 @@ const struct command *const commands[] = {
 	&migrate_command,
 	&topology_command,
 	&status_command,
+	&codes_command,
 	&completion_command,
 	&manual_command,
 	&credential_add_command,

@@ -7,6 +7,7 @@ extern const struct command keygen_command;
 extern const struct command migrate_command;
 extern const struct command topology_command;
 extern const struct command status_command;
+extern const struct command codes_command;
 
 extern const struct command credential_add_command;
 extern const struct command credential_validate_command;

@@ -136,7 +136,7 @@ static void take_events(struct watch *watch, const struct json_in *news)
 		if (!json_element(news, "moments", i, &moment) ||
 			!json_into(&moment, "event", &event))
 			return;
-		json_i64(&event, "sequence", &watch->after);
+		json_i64(&moment, "sequence", &watch->after);
 		if (watch->call->json)
 			json_print(event.at);
 		else

@@ -4,7 +4,6 @@
  */
 #include "database.h"
 #include <byoc/json.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char sql_add[] =
@@ -27,9 +26,7 @@ static const char sql_recipient[] =
 	" UPDATE byoc.credentials SET recipient_key = $2 FROM noted"
 	" WHERE id = $1";
 
-static const char sql_delete[] =
-	"SELECT name, status FROM byoc.delete_credential($1)"
-	" ORDER BY created_at";
+static const char sql_delete[] = "SELECT byoc.delete_credential($1)";
 
 #define CREDENTIAL                                                             \
 	"json_build_object('id', id, 'name', name, 'status', status,"          \
@@ -93,32 +90,10 @@ bool console_validate_credential(
 	return console_run(console->connection, sql_validate, PARAMS(id), err);
 }
 
-static bool refuse_in_use(const PGresult *clusters, struct err *err)
-{
-	char names[280] = "";
-	size_t used = 0;
-	int count = PQntuples(clusters);
-
-	for (int i = 0; i < count && used + 80 < sizeof names; i++)
-		used += (size_t)snprintf(names + used, sizeof names - used,
-			"%s%s (%s)", i ? ", " : "", PQgetvalue(clusters, i, 0),
-			PQgetvalue(clusters, i, 1));
-	return err_set(err, ERR_REFUSED, "in_use",
-		"%d cluster%s this credential; delete %s first: %s", count,
-		count == 1 ? " needs" : "s need", count == 1 ? "it" : "them",
-		names);
-}
-
 bool console_delete_credential(
 	struct console *console, const char *id, struct err *err)
 {
-	PGresult *clusters =
-		console_rows(console->connection, sql_delete, PARAMS(id), err);
-	bool ok = clusters &&
-		  (PQntuples(clusters) == 0 || refuse_in_use(clusters, err));
-
-	PQclear(clusters);
-	return ok;
+	return console_run(console->connection, sql_delete, PARAMS(id), err);
 }
 
 struct json_object *console_credential(

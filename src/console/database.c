@@ -43,6 +43,11 @@ static const struct failure {
 	{"BY003", ERR_REFUSED, "cluster_protected",
 		"the cluster is protected from deletion: see "
 		"`byoc cluster unprotect`"},
+	{"BY004", ERR_REFUSED, "credential_in_use", NULL},
+	{"BY005", ERR_REFUSED, "unknown_record", NULL},
+	{"BY006", ERR_REFUSED, "bad_request", NULL},
+	{"BY007", ERR_REFUSED, "not_failed", NULL},
+	{"BY008", ERR_REFUSED, "credential_deleted", NULL},
 	{"", ERR_REFUSED, "database", NULL},
 };
 

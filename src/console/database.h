@@ -20,7 +20,8 @@ struct console {
 	"  ELSE 'cluster.' END || e.name,"                                                \
 	" 'subject', coalesce(e.cluster_id, e.credential_id), 'time', " UTC(              \
 		"e.created_at") ", 'datacontenttype', 'application/json',"                \
-				" 'sequence', e.sequence, 'data', e.data)"                \
+				" 'sequence', byoc.sequence_text(e.sequence),"            \
+				" 'data', e.data)"                                        \
 				" || jsonb_strip_nulls(jsonb_build_object('traceparent'," \
 				"  e.traceparent))"
 

@@ -46,7 +46,8 @@ static const char sql_watch[] =
 				     " 'total', (SELECT count(*) FROM byoc.phases p"
 				     "           WHERE p.cluster_id = c.id AND p.run = c.run),"
 				     " 'moments', (SELECT coalesce(json_agg(json_build_object("
-				     "   'event', " EVENT ","
+				     "   'sequence', e.sequence, 'event', " EVENT
+				     ","
 				     "   'took_ms', (SELECT (1000 * extract(epoch FROM"
 				     "      e.created_at - s.created_at))::bigint FROM byoc.events s"
 				     "     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"

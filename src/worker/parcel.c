@@ -2,6 +2,7 @@
 #include "parcel.h"
 
 #include "meters.h"
+#include "refusal.h"
 
 #include <byoc/log.h>
 
@@ -60,7 +61,10 @@ void parcel_dead_letter(
 					: flight->delivery->message_id),
 		LOG_ERR(reason), LOG_END);
 	parcel_forward(worker, flight, BROKER_DEAD);
-	worker->to_publish.last->reason = *reason;
+	struct parcel *parcel = worker->to_publish.last;
+	parcel->reason = *reason;
+	parcel->arena = arena_new();
+	parcel->refusal = refusal_event(parcel->arena, flight, reason);
 }
 
 void parcel_unknown_record(struct worker *worker, struct flight *flight)

@@ -110,9 +110,7 @@ static struct message row_message(const struct outbox_row *row)
 		.size = strlen(row->body),
 		.message_id = row->message_id,
 		.type = row->type,
-		.content_type = event ? "application/cloudevents+json; "
-					"charset=utf-8"
-				      : "application/json",
+		.content_type = event ? EVENT_CONTENT_TYPE : "application/json",
 		.traceparent = row->traceparent,
 		.mandatory = !event, /* nobody has to listen */
 	};
@@ -185,10 +183,13 @@ static bool send_parcel(struct worker *worker, struct parcel *parcel)
 		if (!send_message(worker, parcel, &message, row))
 			return false;
 	}
-	if (!parcel->queue)
-		return true;
-	message = own_message(parcel);
-	return send_message(worker, parcel, &message, NULL);
+	if (parcel->queue && parcel->sent == parcel->rows.count) {
+		message = own_message(parcel);
+		if (!send_message(worker, parcel, &message, NULL))
+			return false;
+	}
+	return !parcel->refusal ||
+	       send_message(worker, parcel, parcel->refusal, NULL);
 }
 
 static void send_parcels(struct worker *worker)

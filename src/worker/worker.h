@@ -105,12 +105,13 @@ struct batch {
 /* What is published together, and whose deliveries are settled by it. */
 struct parcel {
 	struct parcel *next;
-	struct arena *arena; /* the rows' */
+	struct arena *arena; /* the rows', or the refusal's */
 	struct outbox rows;
 	struct flights flights;
 	const char *queue; /* the flight's own message goes there */
 	int64_t began_ms;
-	struct err reason; /* and why, in its headers */
+	struct err reason;             /* and why, in its headers */
+	const struct message *refusal; /* the event that tells of it */
 	size_t sent;
 	size_t unconfirmed;
 	bool refused; /* the flight's own message was not taken */

@@ -3,6 +3,8 @@ and runs that end."""
 
 import unittest
 
+import psycopg2
+
 from store_case import OTHER, REMOVAL, TOKEN, StoreCase
 
 REFUSAL = {"sealed_token": TOKEN, "code": "unknown_token",
@@ -64,8 +66,11 @@ class Unanswered(StoreCase):
         verdict, wait_ms, _ = self.lease([job])[0]
         self.assertEqual(verdict, "busy")
         self.assertTrue(290000 < wait_ms <= 300000, wait_ms)
-        needing = "SELECT status FROM byoc.delete_credential(%s)"
-        self.assertEqual(self.db(needing, credential), [("deleted",)])
+        delete = "SELECT byoc.delete_credential(%s)"
+        with self.assertRaises(psycopg2.Error) as refused:
+            self.db(delete, credential)
+        self.assertEqual(refused.exception.pgcode, "BY004")
+        self.assertIn("(deleted)", str(refused.exception))
         self.db("UPDATE byoc.phases SET due_at = now() WHERE phase = 'sweep'")
         (_, lease), = self.leased(cluster)
         self.assertEqual((lease["goal"], lease["cluster"]["status"]),
@@ -75,7 +80,12 @@ class Unanswered(StoreCase):
         self.assertEqual([name for _, name in self.events(cluster)
                           if "." not in name],
                          ["provisioning", "deleting", "deleted"])
-        self.assertEqual(self.db(needing, credential), [])
+        self.db(delete, credential)
+        self.assertTrue(self.deleted(credential))
+
+    def deleted(self, credential):
+        return self.one("SELECT deleted_at IS NOT NULL AND sealed_token IS NULL"
+                        " FROM byoc.credentials WHERE id = %s", credential)
 
     def finish_teardown(self, cluster):
         while self.status(cluster)[0] == "deleting":
@@ -96,8 +106,8 @@ class Unanswered(StoreCase):
         self.finish_teardown(cluster)
         self.assertEqual(self.status(cluster)[1], "sweep")
         self.validate(credential, "invalid")
-        self.assertEqual(self.db("SELECT FROM byoc.delete_credential(%s)",
-                                 credential), [])
+        self.db("SELECT byoc.delete_credential(%s)", credential)
+        self.assertTrue(self.deleted(credential))
         self.assertEqual(self.status(cluster), ("deleted", "teardown", False))
 
 

@@ -196,14 +196,12 @@ class RolesInTheDatabase(SystemCase):
             rows = self.dashboard(
                 f"SELECT * FROM byoc.{table} WHERE cluster_id = %s", cluster)
             self.assertGreater(len(rows), 3, table)
-        self.assertEqual(
-            self.dashboard("SELECT name FROM byoc.delete_credential(%s)",
-                           credential), [("shop",)])
+        with self.assertRaisesRegex(psycopg2.Error, "shop") as refused:
+            self.dashboard("SELECT byoc.delete_credential(%s)", credential)
+        self.assertEqual(refused.exception.pgcode, "BY004")
         self.dashboard("SELECT byoc.enqueue('cluster.teardown', %s)", cluster)
         self.wait("clusters", cluster, "deleted")
-        self.assertEqual(
-            self.dashboard("SELECT name FROM byoc.delete_credential(%s)",
-                           credential), [])
+        self.dashboard("SELECT byoc.delete_credential(%s)", credential)
         self.assertGone(cluster)
         self.assertHistory(cluster, "provisioning", "running", "deleting",
                            "deleted")
@@ -294,6 +292,56 @@ class RolesInTheDatabase(SystemCase):
                 ("cluster.provision", True, 1),
                 ("cluster.unprotect", False, None),
                 ("cluster.teardown", False, 2)])
+
+    def test_what_a_dashboard_may_read_or_call_is_explained(self):
+        """As COMMENTs, which stand in psql and in tools."""
+        self.assertEqual(self.dashboard(
+            "SELECT c.relname || coalesce('.' || a.attname, '')"
+            " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relnamespace = 'byoc'::regnamespace"
+            " AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+            " AND a.attnum > 0 AND NOT a.attisdropped"
+            " AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
+            " AND (col_description(c.oid, a.attnum) IS NULL"
+            "      OR obj_description(c.oid, 'pg_class') IS NULL)"), [])
+        self.assertEqual(self.dashboard(
+            "SELECT proname FROM pg_proc"
+            " WHERE pronamespace = 'byoc'::regnamespace"
+            " AND has_function_privilege(oid, 'EXECUTE')"
+            " AND obj_description(oid, 'pg_proc') IS NULL"), [])
+
+    def test_what_is_refused_has_a_code_of_its_own(self):
+        credential = self.world.add_credential(name="refusals")
+        (cluster,), = self.dashboard(
+            "INSERT INTO byoc.clusters (name, credential_id, location, type)"
+            " VALUES ('still', %s, 'fsn1', 'dedicated') RETURNING id",
+            credential)
+        for code, function, subject in (
+                ("BY004", "delete_credential(%s)", credential),
+                ("BY005", "delete_credential(%s)", str(uuid.uuid4())),
+                ("BY005", "retry_cluster(%s)", str(uuid.uuid4())),
+                ("BY005", "enqueue('cluster.provision', %s)",
+                 str(uuid.uuid4())),
+                ("BY006", "enqueue('cluster.explode', %s)", cluster),
+                ("BY006", "enqueue('cluster.repair', %s, NULL, '{\"a\": 1}')",
+                 cluster),
+                ("BY007", "retry_cluster(%s)", cluster)):
+            with self.subTest(call=function), \
+                    self.assertRaises(psycopg2.Error) as refused:
+                self.dashboard(f"SELECT byoc.{function}", subject)
+            self.assertEqual(refused.exception.pgcode, code)
+        self.world.db("DELETE FROM byoc.clusters WHERE id = %s", cluster)
+        self.dashboard("SELECT byoc.delete_credential(%s)", credential)
+        self.dashboard("SELECT byoc.delete_credential(%s)", credential)
+        with self.assertRaises(psycopg2.Error) as refused:
+            self.dashboard("SELECT byoc.enqueue('credential.validate', %s)",
+                           credential)
+        self.assertEqual(refused.exception.pgcode, "BY008")
+
+    def test_a_dashboard_knows_which_version_it_meets(self):
+        version, = self.dashboard(
+            "SELECT max(version) FROM byoc.schema_migrations")[0]
+        self.assertGreaterEqual(version, 9)
 
     def test_a_dashboard_gets_no_further_than_the_limits(self):
         credential = self.world.add_credential(name="limited")
