@@ -90,7 +90,7 @@ def resolve(path, reference):
 
 
 def dereferenced(path, node):
-    """A node as tools of AsyncAPI read it: what stands beside a $ref is lost."""
+    """A node as AsyncAPI tools read it: what stands beside a $ref is lost."""
     if isinstance(node, dict) and isinstance(node.get("$ref"), str):
         reference = node["$ref"]
         name = reference.partition("#")[0]

@@ -1,4 +1,4 @@
-"""docs/contract.md says what is so: the sealed format opens, the tables of codes
+"""docs/contract.md says what is so: the sealed format opens, tables of codes
 and of refusals are the program's own."""
 
 import json
