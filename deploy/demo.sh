@@ -196,6 +196,7 @@ explain_keep() {
 
 		  The same from a file:   . $dir/env
 		  Then for example:       byoc cluster list --deleted
+		  As a page:              byoc dashboard
 		  What the workers say:   tail -f $dir/worker-1.log
 		  A token for the API:    $dir/token
 		  To stop it all:         $dir/stop

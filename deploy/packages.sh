@@ -22,7 +22,7 @@ test="$demo libcriterion-dev hcloud-cli python3-hcloud python3-jsonschema
 	cloud-init
 	shellcheck kubernetes-client openssl openssh-server openssh-client
 	nftables iproute2 isc-dhcp-client docker-compose debootstrap systemd
-	valgrind prometheus man-db"
+	valgrind prometheus man-db chromium chromium-driver python3-selenium"
 bench="$demo python3-celery python3-pika python3-psycopg2 python3-requests"
 lint="clang clang-format clang-tidy cppcheck shellcheck"
 

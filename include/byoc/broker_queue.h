@@ -74,6 +74,13 @@ bool broker_console_watch(
 	struct broker_console *console, const char *pattern, struct err *err);
 
 /*
+ * From now on messages of this queue come in as events do, and are gone from it
+ * as they come.
+ */
+bool broker_console_consume(
+	struct broker_console *console, const char *queue, struct err *err);
+
+/*
  * The next event, or NULL when none came within `timeout_ms`. Keeps heartbeats
  * going: to be called every few seconds. Before sleeping on the socket, call it
  * with 0 until it gives NULL.

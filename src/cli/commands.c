@@ -20,6 +20,7 @@ const struct command *const commands[] = {
 	&codes_command,
 	&completion_command,
 	&manual_command,
+	&dashboard_command,
 	&credential_add_command,
 	&credential_validate_command,
 	&credential_rotate_command,

@@ -8,6 +8,7 @@ extern const struct command migrate_command;
 extern const struct command topology_command;
 extern const struct command status_command;
 extern const struct command codes_command;
+extern const struct command dashboard_command;
 
 extern const struct command credential_add_command;
 extern const struct command credential_validate_command;

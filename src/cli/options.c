@@ -248,6 +248,10 @@ static const struct row rows[OPTION_COUNT] = {
 		.help = "stay and tell what happens, until interrupted"},
 	[OPTION_CLUSTER] = {"cluster", "ID", "of this cluster alone",
 		"everything"},
+	[OPTION_LISTEN] = {"listen", "ADDRESS:PORT", "where the page is served",
+		"127.0.0.1:9480"},
+	[OPTION_RECIPIENT_KEY] = {"recipient-key", "FILE",
+		"opens kubeconfigs, with FILE.pub beside it", "none"},
 };
 
 /* Options of getopt_long count from here; below are letters. */

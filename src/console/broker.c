@@ -205,6 +205,17 @@ bool broker_console_watch(
 	return connection_agreed(connection, "consume events", err);
 }
 
+bool broker_console_consume(
+	struct broker_console *console, const char *queue, struct err *err)
+{
+	struct connection *connection = console->connection;
+
+	amqp_basic_consume(connection->state, CHANNEL,
+		amqp_cstring_bytes(queue), amqp_empty_bytes, false, true, false,
+		amqp_empty_table);
+	return connection_agreed(connection, "consume events", err);
+}
+
 bool broker_console_event(struct broker_console *console, int timeout_ms,
 	struct letter **event, struct err *err)
 {

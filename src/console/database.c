@@ -51,6 +51,25 @@ static const struct failure {
 	{"", ERR_REFUSED, "database", NULL},
 };
 
+/* What a person should read when a record may not be so; the tables name these
+ * constraints. */
+static const struct {
+	const char *constraint, *text;
+} complaints[] = {
+	{"clusters_name_check",
+		"a cluster's name has 1 to 63 small letters, digits and "
+		"hyphens, and begins and ends with a letter or digit"},
+	{"clusters_location_check",
+		"a location is one of fsn1, nbg1, hel1, ash, hil and sin"},
+	{"clusters_type_check",
+		"a cluster's type is dedicated or dedicated_ha"},
+	{"clusters_workers_check", "a cluster has 0 to 90 workers"},
+	{"clusters_credential_id_fkey", "there is no such credential"},
+	{"credentials_name_check",
+		"a credential's name has 1 to 63 characters, all of them "
+		"printable"},
+};
+
 /* libpq's messages have several lines; ours have one. */
 static void flatten(const char *message, char *out, size_t size)
 {
@@ -123,6 +142,17 @@ static const struct failure *find_failure(const char *state)
 	return failure;
 }
 
+/* NULL: no complaint of ours. */
+static const char *find_complaint(const PGresult *result)
+{
+	const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+
+	for (size_t i = 0; name && i < COUNT(complaints); i++)
+		if (strcmp(name, complaints[i].constraint) == 0)
+			return complaints[i].text;
+	return NULL;
+}
+
 static bool explain(PGconn *connection, const PGresult *result, struct err *err)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -134,6 +164,10 @@ static bool explain(PGconn *connection, const PGresult *result, struct err *err)
 	if (PQstatus(connection) != CONNECTION_OK)
 		return err_set(err, ERR_RETRY, "database_lost",
 			"the connection to the database broke: %s", message);
+	const char *complaint = find_complaint(result);
+	if (complaint)
+		return err_set(
+			err, ERR_REFUSED, "not_allowed", "%s", complaint);
 	const struct failure *failure = find_failure(state ? state : "");
 	return err_set(err, failure->kind, failure->code, "%s",
 		failure->text ? failure->text : message);

@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ((), True),
     "completion": (("bash",), False),
     "manual": ((), False),
+    "dashboard": ((), False),
     "credential add": (("--name", "x"), True),
     "credential validate": (("x",), True),
     "credential rotate": (("x",), True),

@@ -1,12 +1,17 @@
 #!/bin/sh
-# The phases are pure: their library refers to no HTTP client, broker or
-# database.
+# What libraries may not refer to. The phases are pure: no HTTP client, broker
+# or database. The dashboard asks no Hetzner and opens nothing that only a
+# worker may open.
 #
-#   layers.sh LIBPHASE.A
+#   layers.sh LIBPHASE.A LIBDASHBOARD.A
 set -eu
 
-symbols=$(nm -u "$1")
-if echo "$symbols" | grep -E ' (curl_|amqp_|PQ)'; then
-	echo "layers.sh: $1 must not refer to these" >&2
-	exit 1
-fi
+refuse() {
+	if nm -u "$1" | grep -E "$2"; then
+		echo "layers.sh: $1 must not refer to these" >&2
+		exit 1
+	fi
+}
+
+refuse "$1" ' (curl_|amqp_|PQ)'
+refuse "$2" ' (curl_|amqp_|hz_|unseal|seal_own)'

@@ -1,0 +1,30 @@
+/* The command that serves the page. */
+#include "commands.h"
+
+#include <byoc/dashboard.h>
+
+static int run_dashboard(struct call *call)
+{
+	const char *listen = call->option[OPTION_LISTEN];
+	struct err err = {0};
+
+	if (!dashboard_run(&call->settings, listen ? listen : "127.0.0.1:9480",
+		    call->option[OPTION_RECIPIENT_KEY], &err))
+		return fail(&err);
+	return DONE;
+}
+
+const struct command dashboard_command = {
+	.verb = "dashboard",
+	.summary = "a page in the browser, for whoever starts it",
+	.details = "Prints an address that logs in once. It needs no more than "
+		   "the database role\nbyoc_dashboard, the broker's user "
+		   "dashboard, whose queue of events it empties, and a\nfolder "
+		   "with the public key alone (the file .pub), which seals "
+		   "tokens. With the file of\na recipient's key (see `byoc "
+		   "kubeconfig keygen --help`) it opens kubeconfigs, and new\n"
+		   "credentials name that recipient.",
+	.takes = BIT(OPTION_LISTEN) | BIT(OPTION_RECIPIENT_KEY),
+	.needs = NEED_DATABASE | NEED_BROKER | NEED_KEYS,
+	.run = run_dashboard,
+};
