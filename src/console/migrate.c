@@ -23,6 +23,7 @@ extern const char migration_0007_history[];
 extern const char migration_0008_limits[];
 extern const char migration_0009_prices[];
 extern const char migration_0010_audits[];
+extern const char migration_0011_comments[];
 
 /* In the order in which they are applied; versions have no gaps. */
 static const struct migration {
@@ -40,6 +41,7 @@ static const struct migration {
 	{8, "0008_limits", migration_0008_limits},
 	{9, "0009_prices", migration_0009_prices},
 	{10, "0010_audits", migration_0010_audits},
+	{11, "0011_comments", migration_0011_comments},
 };
 
 enum { MIGRATION_COUNT = COUNT(migrations) };
