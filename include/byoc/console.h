@@ -60,6 +60,10 @@ bool console_audit(struct console *console, const char *id, char job[UUID_SIZE],
 /* The answer to that job: the data of its event. NULL: there is none yet. */
 struct json_object *console_audited(struct console *console, const char *id,
 	const char *job, struct err *err);
+/* Asks for what a deleted cluster left to be deleted; "not_deleted" of any
+ * other or of one that is not known. */
+bool console_sweep_cluster(struct console *console, const char *credential,
+	const char *id, struct err *err);
 
 /* id, name, status, code, reason, recipient_key, created_at, validated_at. */
 struct json_object *console_credential(

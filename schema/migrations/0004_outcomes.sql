@@ -505,8 +505,6 @@ END $$;
 -- in five minutes.
 CREATE FUNCTION byoc.clear_deleted(ids uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-    sweeps byoc.phases[];
 BEGIN
     DELETE FROM byoc.resources WHERE cluster_id = ANY (ids);
     UPDATE byoc.clusters
@@ -514,21 +512,33 @@ BEGIN
         sealed_authorities = NULL, sealed_join_token = NULL
     WHERE id = ANY (ids);
 
+    PERFORM byoc.begin_sweeps(
+        ARRAY(SELECT DISTINCT p.cluster_id FROM byoc.phases p
+              WHERE p.cluster_id = ANY (ids)
+                AND (p.unanswered_at IS NOT NULL OR p.status = 'leased')),
+        interval '5 minutes', 'byoc.jobs.wait.60000');
+END $$;
+
+-- Looks through everything once more, for clusters that are deleted and stand
+-- still; gives them back.
+CREATE FUNCTION byoc.begin_sweeps(ids uuid[], delay interval, queue text)
+RETURNS uuid[] LANGUAGE plpgsql AS $$
+DECLARE
+    sweeps byoc.phases[];
+BEGIN
     WITH begun AS (
         UPDATE byoc.clusters c SET goal = 'sweep', run = c.run + 1
-        WHERE c.id = ANY (ids) AND EXISTS (
-            SELECT FROM byoc.phases p
-            WHERE p.cluster_id = c.id
-              AND (p.unanswered_at IS NOT NULL OR p.status = 'leased'))
+        WHERE c.id = ANY (ids) AND c.status = 'deleted' AND NOT c.active
         RETURNING c.id, c.run
     ), queued AS (
         INSERT INTO byoc.phases AS p (cluster_id, run, phase, index, needs,
                                       status, job_id, due_at, wait_queue)
         SELECT id, run, 'sweep', 0, '{}', 'queued', gen_random_uuid(),
-               clock_timestamp() + interval '5 minutes', 'byoc.jobs.wait.60000'
+               clock_timestamp() + delay, queue
         FROM begun
         RETURNING p
     )
     SELECT array_agg(p) INTO sweeps FROM queued;
     PERFORM byoc.publish_phases(sweeps) WHERE sweeps IS NOT NULL;
+    RETURN ARRAY(SELECT cluster_id FROM unnest(sweeps));
 END $$;

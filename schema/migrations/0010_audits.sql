@@ -177,3 +177,17 @@ BEGIN
         PERFORM byoc.ask('credential.audit', credential);
     END LOOP;
 END $$;
+
+-- For operators: what a deleted cluster has left is looked for once more and
+-- deleted, by the rules of a teardown; cluster.swept tells what it was. False:
+-- it is no deleted one, or that is under way.
+CREATE FUNCTION byoc.sweep_again(cluster uuid) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF byoc.begin_sweeps(ARRAY[cluster], interval '0', NULL) = '{}' THEN
+        RETURN false;
+    END IF;
+    PERFORM byoc.note_request('cluster.sweep', credential_id, cluster)
+    FROM byoc.clusters WHERE id = cluster;
+    RETURN true;
+END $$;

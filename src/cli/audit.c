@@ -34,29 +34,59 @@ static void print_audit(struct json_object *answer)
 	answer_print(answer, "strangers",
 		"Not of any cluster here, and costs money:", columns,
 		COUNT(columns));
-	printf("Nothing was changed. Orphans cost %s %s a month (net).\n",
-		price ? price : "?", currency ? currency : "");
+	printf("Orphans cost %s %s a month (net).\n", price ? price : "?",
+		currency ? currency : "");
 }
 
-/* Drift comes sorted by clusters. */
-static int repair(struct call *call, struct json_object *answer)
+typedef bool act_on_cluster(struct call *call, const char *id, struct err *err);
+
+static bool repair(struct call *call, const char *id, struct err *err)
 {
-	struct json_object *drift = json_object_object_get(answer, "drift");
+	return console_repair_cluster(call->store, id, err);
+}
+
+static bool sweep(struct call *call, const char *id, struct err *err)
+{
+	char credential[UUID_SIZE];
+
+	return console_find_credential(
+		       call->store, call->arguments[0], credential, err) &&
+	       console_sweep_cluster(call->store, credential, id, err);
+}
+
+/* For each cluster of a list, which comes sorted by them. */
+static int act(struct call *call, struct json_object *lines,
+	act_on_cluster *action, const char *said)
+{
 	const char *before = "";
 	int status = DONE;
 
-	for (size_t i = 0; i < json_object_array_length(drift); i++) {
+	for (size_t i = 0; i < json_object_array_length(lines); i++) {
 		const char *id = json_object_get_string(json_object_object_get(
-			json_object_array_get_idx(drift, i), "cluster_id"));
+			json_object_array_get_idx(lines, i), "cluster_id"));
 		struct err err = {0};
 		if (strcmp(id, before) == 0)
 			continue;
 		before = id;
-		if (!console_repair_cluster(call->store, id, &err))
+		if (!action(call, id, &err))
 			status = fail(&err);
 		else if (!call->json)
-			printf("cluster %.8s: its repair is asked for\n", id);
+			printf("cluster %.8s: %s\n", id, said);
 	}
+	return status;
+}
+
+static int act_on(struct call *call, struct json_object *answer)
+{
+	int status = DONE;
+
+	if (call->option[OPTION_REPAIR])
+		status = act(call, json_object_object_get(answer, "drift"),
+			repair, "its repair is asked for");
+	if (call->option[OPTION_REMOVE_ORPHANS] &&
+		act(call, json_object_object_get(answer, "orphans"), sweep,
+			"what it left is being deleted"))
+		status = FAILED;
 	return status;
 }
 
@@ -72,7 +102,7 @@ static int tell(struct call *call, struct json_object *answer)
 		json_print(answer);
 	else
 		print_audit(answer);
-	return call->option[OPTION_REPAIR] ? repair(call, answer) : DONE;
+	return act_on(call, answer);
 }
 
 static int run_audit(struct call *call)
@@ -99,13 +129,16 @@ const struct command audit_command = {
 	.summary =
 		"look through a credential's project for what is left or lacking",
 	.details =
-		"A worker lists all that is in the project, and changes "
-		"nothing. Shown are orphans (with\nour label, of a cluster that "
+		"A worker lists all that is in the project. "
+		"Shown are orphans (with\nour label, of a cluster that "
 		"is gone), what clusters lack (deleted, switched off or\n"
 		"detached by hand), and what is of no cluster here and costs "
 		"money. With --repair, the\nclusters that lack something are "
-		"asked to make it again.",
-	.takes = BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT) | BIT(OPTION_REPAIR),
+		"asked to make it again; with --remove-orphans, what "
+		"the list shows of\nclusters that were deleted here is "
+		"deleted, too.",
+	.takes = BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT) | BIT(OPTION_REPAIR) |
+		 BIT(OPTION_REMOVE_ORPHANS),
 	.needs = NEED_DATABASE,
 	.store = true,
 	.run = run_audit,

@@ -244,6 +244,8 @@ static const struct row rows[OPTION_COUNT] = {
 		"the public key that kubeconfigs are sealed to", "nobody's"},
 	[OPTION_REPAIR] = {"repair",
 		.help = "ask for the repair of clusters that lack something"},
+	[OPTION_REMOVE_ORPHANS] = {"remove-orphans",
+		.help = "have the orphans of clusters deleted here deleted"},
 	[OPTION_FOLLOW] = {"follow", .letter = 'f',
 		.help = "stay and tell what happens, until interrupted"},
 	[OPTION_CLUSTER] = {"cluster", "ID", "of this cluster alone",

@@ -105,11 +105,11 @@ class StoreCase(unittest.TestCase):
         return connection
 
     def hold_cluster(self, cluster):
-        return self.holding("SELECT FROM byoc.clusters WHERE id = %s"
+        return self.holding("SELECT 1 FROM byoc.clusters WHERE id = %s"
                             " FOR UPDATE", cluster)
 
     def hold_credential(self, credential):
-        return self.holding("SELECT FROM byoc.credentials WHERE id = %s"
+        return self.holding("SELECT 1 FROM byoc.credentials WHERE id = %s"
                             " FOR UPDATE", credential)
 
     # Records

@@ -195,7 +195,7 @@ class Leases(StoreCase):
         lock.rollback()
         self.assertTrue(self.one("SELECT lease_until > now() + interval '50 s'"
                                  " FROM byoc.phases WHERE status = 'leased'"))
-        self.holding("SELECT FROM byoc.phases FOR UPDATE")
+        self.holding("SELECT 1 FROM byoc.phases FOR UPDATE")
         self.assertEqual(self.db(renew, json.dumps([mine])), [])
 
     def test_validations_are_renewed(self):

@@ -66,6 +66,21 @@ class Audit(SystemCase):
         self.assertGreater(float(by["left"]["price_month"]),
                            float(by["wall"]["price_month"]))
         self.assertEqual(found["drift"], [])
+        self.remove_orphans(gone)
+
+    def remove_orphans(self, gone):
+        """Those of a cluster that was deleted here, and no others."""
+        done = self.world.byoc("audit", self.world.credential(),
+                               "--remove-orphans", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"cluster {gone[:8]}: what it left is being deleted",
+                      done.stdout)
+        self.assertIn("Hetzner Console", done.stderr)
+        wait_for(lambda: self.world.db(
+            "SELECT 1 FROM byoc.events WHERE cluster_id = %s"
+            " AND name = 'swept'", gone), "the sweep")
+        found = self.audit(self.world.credential())
+        self.assertEqual(self.names(found["orphans"]), {("server", "left")})
 
     def test_strangers(self):
         cluster = self.running(workers=1)

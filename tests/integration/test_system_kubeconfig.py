@@ -306,7 +306,7 @@ class Kubeconfig(SystemCase):
     def test_a_lost_database_loses_no_answer(self):
         with contextlib.closing(psycopg2.connect(
                 self.world.services.database_url)) as holder:
-            holder.cursor().execute("SELECT FROM byoc.clusters WHERE id = %s"
+            holder.cursor().execute("SELECT 1 FROM byoc.clusters WHERE id = %s"
                                     " FOR UPDATE", (self.cluster,))
             job = self.ask()
             wait_for(self.turned_away, "the job to be turned away")

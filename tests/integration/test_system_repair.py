@@ -88,7 +88,7 @@ class Repair(SystemCase):
         cluster = self.world.create_cluster()
         self.world.wait_status(cluster, "failed")
         wait_for(lambda: not self.world.db(
-            "SELECT FROM byoc.phases WHERE cluster_id = %s"
+            "SELECT 1 FROM byoc.phases WHERE cluster_id = %s"
             " AND status = 'leased'", cluster),
             "what else was in the air to be refused a server, too")
         self.sim.clear_faults()
