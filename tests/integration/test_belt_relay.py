@@ -55,12 +55,14 @@ class DeadRows(BeltCase):
             self.leave_dead_rows()
             begin = log.stat().st_size
             took = self.time_to_run()
-            slow = [line for line in
-                    log.read_bytes()[begin:].decode().splitlines()
-                    if re.search(r"duration: \d+.* (byoc\.)?\w*outbox", line)]
+            looks = [float(ms) for ms in re.findall(
+                r"duration: ([\d.]+) ms .* (?:byoc\.)?\w*outbox",
+                log.read_bytes()[begin:].decode())]
         self.assertNear(took, undisturbed, factor=2)
-        # One look at everything a minute is allowed.
-        self.assertLessEqual(len(slow), 2 * self.workers, slow[:5])
+        # One look at everything a minute is allowed: on a busy machine others
+        # are slow, too, but not as slow as that.
+        whole = [ms for ms in looks if ms > max(looks) / 2]
+        self.assertLessEqual(len(whole), 2 * self.workers, looks)
 
 
 class OrderlyStop(BeltCase):
