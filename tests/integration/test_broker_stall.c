@@ -118,6 +118,19 @@ static bool tick(struct broker *broker, uint64_t tag, struct err *err)
 	return works;
 }
 
+/* A quorum queue tells its length a little late. */
+static void expect_no_backlog(struct broker *broker)
+{
+	int64_t end_ms = fixture_now_ms() + 20000;
+	struct err err = {0};
+
+	while (broker_backlog(broker) != 0) {
+		cr_assert(fixture_now_ms() < end_ms, "%d jobs are left",
+			(int)broker_backlog(broker));
+		cr_assert(tick(broker, 0, &err), "%s", err.text);
+	}
+}
+
 static void stall(const char *scheme, size_t size)
 {
 	struct broker *broker = open_through_proxy(scheme);
@@ -146,7 +159,7 @@ static void stall(const char *scheme, size_t size)
 	for (int i = 0; i < published; i++)
 		cr_assert_eq(fixture_confirm(broker).kind, CONFIRM_TAKEN);
 	cr_expect(broker_can_publish(broker));
-	cr_expect_eq(broker_backlog(broker), 0);
+	expect_no_backlog(broker);
 	delivery_free(delivery);
 	free(body);
 	broker_close(broker);

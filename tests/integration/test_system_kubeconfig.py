@@ -171,9 +171,9 @@ class Kubeconfig(SystemCase):
         self.world.db("SELECT byoc.rotate_credential(%s, %s)", self.credential,
                       token, role="dashboard")
         self.world.wait_credential(self.credential, "ready")
-        self.assertEqual(len(self.world.db(
-            "SELECT byoc.delete_credential(%s)", self.credential,
-            role="dashboard")), 1)
+        with self.assertRaisesRegex(psycopg2.Error, "clusters need"):
+            self.world.db("SELECT byoc.delete_credential(%s)",
+                          self.credential, role="dashboard")
         self.assertEqual(self.world.db(
             "SELECT recipient_key, deleted_at FROM byoc.credentials"
             " WHERE id = %s", self.credential), [(self.recipient, None)])
