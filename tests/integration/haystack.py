@@ -8,6 +8,8 @@ import threading
 import pika
 import psycopg2
 
+from sim import wait_for
+
 SHORTEST = 24
 
 
@@ -58,9 +60,11 @@ class Haystack:
         return {needle: count for needle, count in counts.items() if count}
 
     def add_process(self, name, pid):
+        """One that has just begun shows nothing of itself yet."""
         for file in ("cmdline", "environ"):
+            path = pathlib.Path(f"/proc/{pid}/{file}")
             self.add(f"{name} {file}",
-                     pathlib.Path(f"/proc/{pid}/{file}").read_bytes())
+                     wait_for(path.read_bytes, f"what is in {path}"))
 
     def add_memory(self, place, pid):
         """All that a process can read; the sanitizer's own map is too large to
