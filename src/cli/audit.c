@@ -38,25 +38,19 @@ static void print_audit(struct json_object *answer)
 		currency ? currency : "");
 }
 
-typedef bool act_on_cluster(struct call *call, const char *id, struct err *err);
+typedef bool act_on_cluster(struct console *console, const char *credential,
+	const char *id, struct err *err);
 
-static bool repair(struct call *call, const char *id, struct err *err)
+static bool repair(struct console *console, const char *credential,
+	const char *id, struct err *err)
 {
-	return console_repair_cluster(call->store, id, err);
-}
-
-static bool sweep(struct call *call, const char *id, struct err *err)
-{
-	char credential[UUID_SIZE];
-
-	return console_find_credential(
-		       call->store, call->arguments[0], credential, err) &&
-	       console_sweep_cluster(call->store, credential, id, err);
+	(void)credential;
+	return console_repair_cluster(console, id, err);
 }
 
 /* For each cluster of a list, which comes sorted by them. */
-static int act(struct call *call, struct json_object *lines,
-	act_on_cluster *action, const char *said)
+static int act(struct call *call, const char *credential,
+	struct json_object *lines, act_on_cluster *action, const char *said)
 {
 	const char *before = "";
 	int status = DONE;
@@ -68,7 +62,7 @@ static int act(struct call *call, struct json_object *lines,
 		if (strcmp(id, before) == 0)
 			continue;
 		before = id;
-		if (!action(call, id, &err))
+		if (!action(call->store, credential, id, &err))
 			status = fail(&err);
 		else if (!call->json)
 			printf("cluster %.8s: %s\n", id, said);
@@ -76,21 +70,24 @@ static int act(struct call *call, struct json_object *lines,
 	return status;
 }
 
-static int act_on(struct call *call, struct json_object *answer)
+static int act_on(
+	struct call *call, const char *credential, struct json_object *answer)
 {
 	int status = DONE;
 
 	if (call->option[OPTION_REPAIR])
-		status = act(call, json_object_object_get(answer, "drift"),
-			repair, "its repair is asked for");
+		status = act(call, credential,
+			json_object_object_get(answer, "drift"), repair,
+			"its repair is asked for");
 	if (call->option[OPTION_REMOVE_ORPHANS] &&
-		act(call, json_object_object_get(answer, "orphans"), sweep,
-			"what it left is being deleted"))
+		act(call, credential, json_object_object_get(answer, "orphans"),
+			console_sweep_cluster, "what it left is being deleted"))
 		status = FAILED;
 	return status;
 }
 
-static int tell(struct call *call, struct json_object *answer)
+static int tell(
+	struct call *call, const char *credential, struct json_object *answer)
 {
 	struct err ignored = {0};
 	const struct json_in in = {answer, "answer", &ignored};
@@ -102,7 +99,7 @@ static int tell(struct call *call, struct json_object *answer)
 		json_print(answer);
 	else
 		print_audit(answer);
-	return act_on(call, answer);
+	return act_on(call, credential, answer);
 }
 
 static int run_audit(struct call *call)
@@ -118,7 +115,7 @@ static int run_audit(struct call *call)
 		answer = answer_await(call, console_audited, id, job, &err);
 	if (!answer)
 		return fail(&err);
-	status = tell(call, answer);
+	status = tell(call, id, answer);
 	json_free(answer);
 	return status;
 }

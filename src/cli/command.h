@@ -122,7 +122,9 @@ const char *command_guess(const char *noun, const char *word);
  * or USAGE after having said what is wrong. --help stays in call->option.
  */
 int options_read(struct call *call, int argc, char **argv);
-/* A numeric option that was checked already, or its default. */
+/* What was given, or the option's default. */
+const char *option_value(const struct call *call, enum option_id id);
+/* The same of a numeric option, which was checked already. */
 int option_number(const struct call *call, enum option_id id);
 void options_print(const struct command *command, FILE *out);
 

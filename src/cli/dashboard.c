@@ -5,10 +5,9 @@
 
 static int run_dashboard(struct call *call)
 {
-	const char *listen = call->option[OPTION_LISTEN];
 	struct err err = {0};
 
-	if (!dashboard_run(&call->settings, listen ? listen : "127.0.0.1:9480",
+	if (!dashboard_run(&call->settings, option_value(call, OPTION_LISTEN),
 		    call->option[OPTION_RECIPIENT_KEY], &err))
 		return fail(&err);
 	return DONE;

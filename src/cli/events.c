@@ -4,16 +4,16 @@
  */
 #include "commands.h"
 
+#include "patience.h"
 #include "table.h"
 #include "wording.h"
-#include <byoc/clock.h>
 #include <byoc/json.h>
 #include <byoc/memory.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { POLL_MS = 500, PATIENCE_MS = 60000 };
+enum { POLL_MS = 500 };
 
 /* "worker-0", or the subject's name, or what was asked for. */
 static void label(const struct json_in *data, char text[LABEL_SIZE])
@@ -93,32 +93,14 @@ static bool look(struct follow *follow, const char *most, struct err *err)
 	return true;
 }
 
-/* A failure that may pass is no end: false says that it is one. */
-static bool await_database(struct follow *follow, struct err *err)
-{
-	int64_t now_ms = clock_now_ms();
-
-	if (err->kind != ERR_RETRY)
-		return false;
-	if (!follow->lost_ms) {
-		follow->lost_ms = now_ms;
-		remark("%s; trying again for %d s", err->text,
-			PATIENCE_MS / 1000);
-	}
-	if (now_ms - follow->lost_ms > PATIENCE_MS)
-		return false;
-	struct err again = {0};
-	console_reconnect(follow->call->store, &again);
-	return true;
-}
-
 static bool go_on(struct follow *follow, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
 
 	nanosleep(&pause, NULL);
 	err_clear(err);
-	return look(follow, NULL, err) || await_database(follow, err);
+	return look(follow, NULL, err) ||
+	       patience_await(follow->call->store, &follow->lost_ms, err);
 }
 
 static int run_events(struct call *call)

@@ -447,9 +447,14 @@ bool option_of(const struct command *command, enum option_id id,
 	return takes(command, id);
 }
 
+const char *option_value(const struct call *call, enum option_id id)
+{
+	return call->option[id] ? call->option[id] : rows[id].standard;
+}
+
 int option_number(const struct call *call, enum option_id id)
 {
-	return atoi(call->option[id] ? call->option[id] : rows[id].standard);
+	return atoi(option_value(call, id));
 }
 
 static void print_row(const struct command *command, int id, FILE *out)

@@ -5,6 +5,7 @@
  */
 #include "watch.h"
 
+#include "patience.h"
 #include "table.h"
 #include "wording.h"
 #include <byoc/clock.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 200, PATIENCE_MS = 60000 };
+enum { POLL_MS = 200 };
 
 struct watch {
 	struct call *call;
@@ -202,24 +203,11 @@ static int tell_end(const struct watch *watch, const struct json_in *news)
 	return DONE;
 }
 
-/* A failure that may pass is no end: false says that it is one. */
-static bool await_database(struct watch *watch, struct err *err)
+static bool await_database(struct watch *watch, const struct err *err)
 {
-	struct err again = {0};
-	int64_t now_ms = clock_now_ms();
-
-	if (err->kind != ERR_RETRY)
-		return false;
-	if (!watch->lost_ms) {
-		watch->lost_ms = now_ms;
+	if (!watch->lost_ms)
 		clear_live(watch);
-		remark("%s; trying again for %d s", err->text,
-			PATIENCE_MS / 1000);
-	}
-	if (now_ms - watch->lost_ms > PATIENCE_MS)
-		return false;
-	console_reconnect(watch->call->store, &again);
-	return true;
+	return patience_await(watch->call->store, &watch->lost_ms, err);
 }
 
 /* One look; true when the watching is over, with its status. */

@@ -87,12 +87,17 @@ static const struct {
 	{"Cache-Control", "no-store"},
 };
 
-/* Takes `response` over. */
+/* Takes `response` over; NULL: there was no memory for one. `type` NULL: it has
+ * no body. */
 static enum MHD_Result send_response(struct MHD_Connection *connection,
-	unsigned status, struct MHD_Response *response)
+	unsigned status, const char *type, struct MHD_Response *response)
 {
+	if (!response)
+		return MHD_NO;
 	enum MHD_Result result = MHD_YES;
-
+	if (type)
+		result =
+			MHD_add_response_header(response, "Content-Type", type);
 	for (size_t i = 0; i < COUNT(headers) && result == MHD_YES; i++)
 		result = MHD_add_response_header(
 			response, headers[i].name, headers[i].value);
@@ -105,16 +110,9 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
 static enum MHD_Result send_text(struct MHD_Connection *connection,
 	unsigned status, const char *type, const char *text, size_t size)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		size, (void *)text, MHD_RESPMEM_MUST_COPY);
-
-	if (!response)
-		return MHD_NO;
-	if (MHD_add_response_header(response, "Content-Type", type) == MHD_NO) {
-		MHD_destroy_response(response);
-		return MHD_NO;
-	}
-	return send_response(connection, status, response);
+	return send_response(connection, status, type,
+		MHD_create_response_from_buffer(
+			size, (void *)text, MHD_RESPMEM_MUST_COPY));
 }
 
 static enum MHD_Result send_json(struct MHD_Connection *connection,
@@ -181,7 +179,7 @@ static enum MHD_Result log_in(
 		MHD_destroy_response(response);
 		return MHD_NO;
 	}
-	return send_response(connection, MHD_HTTP_SEE_OTHER, response);
+	return send_response(connection, MHD_HTTP_SEE_OTHER, NULL, response);
 }
 
 static enum MHD_Result stream(
@@ -193,12 +191,8 @@ static enum MHD_Result stream(
 	if (!response)
 		return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "tabs",
 			"The page is open in too many tabs: close some.");
-	if (MHD_add_response_header(
-		    response, "Content-Type", "text/event-stream") == MHD_NO) {
-		MHD_destroy_response(response);
-		return MHD_NO;
-	}
-	return send_response(connection, MHD_HTTP_OK, response);
+	return send_response(
+		connection, MHD_HTTP_OK, "text/event-stream", response);
 }
 
 static enum MHD_Result get(struct dashboard *dashboard,
@@ -246,12 +240,8 @@ static enum MHD_Result send_secret(
 		wipe_secret(kept);
 		return MHD_NO;
 	}
-	if (MHD_add_response_header(
-		    response, "Content-Type", "application/yaml") == MHD_NO) {
-		MHD_destroy_response(response);
-		return MHD_NO;
-	}
-	return send_response(connection, MHD_HTTP_OK, response);
+	return send_response(
+		connection, MHD_HTTP_OK, "application/yaml", response);
 }
 
 static enum MHD_Result post_open(struct dashboard *dashboard,
