@@ -1,5 +1,7 @@
-"""Counts test cases in the JUnit file of ctest, where one entry is a whole
-program, and prints "N passed, N failed, N skipped".
+"""Counts test cases in JUnit files of ctest, where one entry is a whole
+program, and prints "N passed, N failed, N skipped". What a later file tells of
+an entry replaces what an earlier one did; entries that failed there and pass
+now are named.
 
 A program's own summary is believed only as far as ctest agrees: without one,
 or when the program failed for another reason, the program itself counts.
@@ -55,13 +57,21 @@ def count(case):
     return passed, failed, skipped
 
 
-def main(path):
-    cases = xml.etree.ElementTree.parse(path).iter("testcase")
-    passed, failed, skipped = map(sum, zip(*map(count, cases), (0, 0, 0)))
+def main(paths):
+    entries = {}
+    flaky = []
+    for path in paths:
+        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+            name = case.get("name")
+            before, entries[name] = entries.get(name), count(case)
+            if before and before[1] and not entries[name][1]:
+                flaky.append(name)
+    passed, failed, skipped = map(sum, zip(*entries.values(), (0, 0, 0)))
     line = f"{passed} passed, {failed} failed"
-    print(line + (f", {skipped} skipped" if skipped else ""))
+    line += f", {skipped} skipped" if skipped else ""
+    print(line + (f" (passed alone only: {', '.join(flaky)})" if flaky else ""))
     return 0 if failed == 0 and passed > 0 else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

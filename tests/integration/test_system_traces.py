@@ -96,8 +96,10 @@ class Traces(SystemCase):
     def test_a_trace_that_is_not_recorded_is_left_alone(self):
         cluster, trace, _ = self.ask(flags="00")
         self.world.wait_status(cluster, "running")
-        recorded = self.ask()[1]
+        other, recorded, _ = self.ask()
         wait_for(lambda: self.collector.of_trace(recorded), "another's spans")
+        # Or it would meet the faults of the next test.
+        self.world.wait_status(other, "running")
         self.assertEqual(self.collector.of_trace(trace), [])
 
     def test_a_run_without_a_trace_is_a_trace_of_its_own(self):
@@ -132,8 +134,9 @@ class Traces(SystemCase):
                  in worker.get("/metrics")[1], "spans that are refused")
         self.assertEqual(len(worker.events("traces.refused")), 1)
         self.collector.status = 200
-        _, later, _ = self.ask()
+        other, later, _ = self.ask()
         wait_for(lambda: self.collector.of_trace(later), "spans again")
+        self.world.wait_status(other, "running")
         self.assertNotIn("network", self.names(trace))
 
 
