@@ -75,9 +75,10 @@ GRANT INSERT (id, name, credential_id, location, type, workers, server_type,
               api_sources, ssh_sources, pod_security, ingress, protected),
       SELECT (id, name, credential_id, location, type, workers, server_type,
               gateway_type, api_sources, ssh_sources, pod_security, ingress,
-              was_ready, protected, status, goal, run, code,
-              reason, sequence, traceparent, requested_goal, requested_at,
-              removal, swept_at, ssh_public_key, created_at, changed_at)
+              was_ready, protected, status, goal, run, phases_total,
+              phases_done, code, reason, sequence, traceparent,
+              requested_goal, requested_at, removal, swept_at,
+              ssh_public_key, created_at, changed_at)
     ON byoc.clusters TO byoc_dashboard;
 
 GRANT SELECT (cluster_id, run, phase, index, needs, status, failures, code,
@@ -108,18 +109,18 @@ GRANT SELECT,
 -- The SSH key's private half is for operators; workers make it, and that's it.
 GRANT SELECT (id, name, credential_id, location, type, workers, server_type,
               gateway_type, api_sources, ssh_sources, pod_security,
-              ingress, was_ready, status,
-              goal, run, code, reason,
-              sequence, traceparent, requested_goal, requested_at,
-              ssh_public_key, sealed_authorities, sealed_join_token,
-              created_at, changed_at, active, token_version, protected,
+              ingress, was_ready, status, goal, run, phases_total,
+              phases_done, code, reason, sequence, traceparent,
+              requested_goal, requested_at, ssh_public_key,
+              sealed_authorities, sealed_join_token, created_at, changed_at,
+              active, token_version, protected,
               refused_at, requested_options, removal, survey, proven_version,
               swept_at),
-      UPDATE (server_type, gateway_type, was_ready, status, goal, run, code,
-              reason,
-              sequence, traceparent, requested_goal, requested_at,
-              ssh_public_key, sealed_ssh_private_key, sealed_authorities,
-              sealed_join_token, token_version, refused_at, requested_options,
+      UPDATE (server_type, gateway_type, was_ready, status, goal, run,
+              phases_total, phases_done, code, reason, sequence, traceparent,
+              requested_goal, requested_at, ssh_public_key,
+              sealed_ssh_private_key, sealed_authorities, sealed_join_token,
+              token_version, refused_at, requested_options,
               removal, survey, proven_version, swept_at)
     ON byoc.clusters TO byoc_worker;
 

@@ -99,6 +99,9 @@ CREATE TABLE byoc.clusters (
         OR goal IN ('refresh', 'repair', 'sweep', 'survey')) STORED,
     -- the one current run: jobs of any other are void
     run integer NOT NULL DEFAULT 0 CHECK (run >= 0),
+    -- its phases, and how many of them are done: told in every event
+    phases_total integer NOT NULL DEFAULT 0,
+    phases_done integer NOT NULL DEFAULT 0,
     code text,
     reason text,
     sequence bigint NOT NULL DEFAULT 0,

@@ -233,6 +233,11 @@ BEGIN
 
     UPDATE byoc.clusters c
     SET run = c.run + 1, goal = new_goal, traceparent = new_trace,
+        phases_done = 0,
+        -- What never had a run has nothing at Hetzner: it takes no token to end
+        -- it.
+        phases_total = CASE WHEN new_goal = 'teardown' AND c.run = 0 THEN 0
+                            ELSE jsonb_array_length(plan) END,
         token_version = CASE new_goal WHEN 'repair' THEN c.token_version
                                       ELSE start_run.token_version END,
         code = NULL, reason = NULL,
@@ -258,7 +263,6 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    -- What never had a run has nothing at Hetzner: it takes no token to end it.
     INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
     SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
     FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[])
@@ -309,6 +313,7 @@ BEGIN
     ELSE
         UPDATE byoc.clusters
         SET run = run + 1, goal = 'survey',
+            phases_done = 0, phases_total = jsonb_array_length(plan),
             survey = start_survey.survey || jsonb_build_object('goal', goal)
         WHERE id = cluster;
         INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
@@ -398,39 +403,40 @@ END $$;
 -- An event takes the next sequence number of its subject, under the lock on the
 -- subject's row: numbers have no gaps, and appear in order.
 
--- How far a run has come.
-CREATE FUNCTION byoc.progress(cluster uuid, of_run integer) RETURNS jsonb
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (SELECT jsonb_build_object(
-                'phases_done', count(*) FILTER (WHERE p.status = 'done'),
-                'phases_total', count(*))
-            FROM byoc.phases p
-            WHERE p.cluster_id = cluster AND p.run = of_run);
-END $$;
-
 -- Records what happened to phases, in their order. A leased one has started.
+-- Each tells how far its run has come: of a run that another has replaced, the
+-- phases have to be counted.
 CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH numbered AS (
-        UPDATE byoc.clusters c SET sequence = c.sequence + cardinality(k.phases)
+        UPDATE byoc.clusters c
+        SET sequence = c.sequence + cardinality(k.phases),
+            phases_done = c.phases_done + (
+                SELECT count(*) FROM unnest(k.phases) p
+                WHERE p.run = c.run AND p.status = 'done')
         FROM (SELECT p.cluster_id, array_agg(p) AS phases
               FROM unnest(changed) p GROUP BY 1) k
         WHERE c.id = k.cluster_id
-        RETURNING c.id, c.traceparent, k.phases,
-                  c.sequence - cardinality(k.phases) AS before,
-                  byoc.progress(c.id, k.phases[1].run) AS progress
+        RETURNING c.id, c.traceparent, c.run, c.phases_done, c.phases_total,
+                  k.phases, c.sequence - cardinality(k.phases) AS before
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
     SELECT c.id, c.before + p.ordinality,
            CASE p.status WHEN 'leased' THEN 'phase.started'
                          WHEN 'done' THEN 'phase.done'
                          ELSE 'phase.failed' END,
-           jsonb_strip_nulls(to_jsonb(data)) || c.progress, c.traceparent
+           jsonb_strip_nulls(to_jsonb(data)), c.traceparent
     FROM numbered c, unnest(c.phases) WITH ORDINALITY p,
-    LATERAL (SELECT p.cluster_id, p.run, p.phase, p.index, p.code,
-                    p.reason) data;
+    LATERAL (SELECT p.cluster_id, p.run, p.phase, p.index, p.code, p.reason,
+                    CASE c.run WHEN p.run THEN c.phases_done ELSE (
+                        SELECT count(*) FROM byoc.phases o
+                        WHERE o.cluster_id = c.id AND o.run = p.run
+                          AND o.status = 'done') END AS phases_done,
+                    CASE c.run WHEN p.run THEN c.phases_total ELSE (
+                        SELECT count(*) FROM byoc.phases o
+                        WHERE o.cluster_id = c.id AND o.run = p.run)
+                    END AS phases_total) data;
 END $$;
 
 -- What became of all that a teardown has met with: for events and operators.
@@ -466,8 +472,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
     WITH c AS (
         UPDATE byoc.clusters SET sequence = sequence + 1 WHERE id = ANY (ids)
-        RETURNING id, name, status, run, location, type, code, reason,
-                  sequence, traceparent
+        RETURNING id, name, status, run, phases_done, phases_total, location,
+                  type, code, reason, sequence, traceparent
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
     SELECT c.id, c.sequence, coalesce(told, c.status), jsonb_strip_nulls(jsonb_build_object(
@@ -478,8 +484,9 @@ BEGIN
                'endpoint', 'https://' || host(lb.public_address) || ':6443',
                'egress_address', host(ip.public_address),
                'receipt', CASE WHEN c.status = 'deleted' OR told = 'stalled'
-                               THEN byoc.receipt(c.id) END))
-           || byoc.progress(c.id, c.run),
+                               THEN byoc.receipt(c.id) END,
+               'phases_done', c.phases_done,
+               'phases_total', c.phases_total)),
            c.traceparent
     FROM c LEFT JOIN byoc.resources lb
            ON c.status = 'running' AND lb.cluster_id = c.id

@@ -53,7 +53,8 @@ BEGIN
         FROM unnest(judged) j
         JOIN byoc.clusters c ON c.id = j.cluster_id
         JOIN byoc.credentials k ON k.id = c.credential_id
-        WHERE j.verdict = 'leased' AND c.id = ANY (locked)
+        -- said of j: said of c, all that are locked would be read for each
+        WHERE j.verdict = 'leased' AND j.cluster_id = ANY (locked)
           AND c.run = j.run AND c.active AND k.active_sealed_token IS NOT NULL
           AND p.cluster_id = j.cluster_id AND p.run = j.run
           AND p.phase = j.phase AND p.index = j.index AND p.job_id = j.job_id

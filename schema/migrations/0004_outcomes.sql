@@ -527,7 +527,8 @@ DECLARE
     sweeps byoc.phases[];
 BEGIN
     WITH begun AS (
-        UPDATE byoc.clusters c SET goal = 'sweep', run = c.run + 1
+        UPDATE byoc.clusters c
+        SET goal = 'sweep', run = c.run + 1, phases_done = 0, phases_total = 1
         WHERE c.id = ANY (ids) AND c.status = 'deleted' AND NOT c.active
         RETURNING c.id, c.run
     ), queued AS (

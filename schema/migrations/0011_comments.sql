@@ -51,6 +51,8 @@ BEGIN
     'failed.'),
 ('clusters.goal', 'Of the current run.'),
 ('clusters.run', 'Which attempt; 0: none yet.'),
+('clusters.phases_total', 'How many phases the current run has.'),
+('clusters.phases_done', 'How many of them are done.'),
 ('clusters.code', 'Why it failed, or what its deletion waits for; see byoc '
     'codes.'),
 ('clusters.reason', 'The same, for people.'),
