@@ -116,7 +116,8 @@ void flight_end_lease(struct worker *worker, struct flight *flight)
 	*flight->leased_at = flight->next_leased;
 	if (flight->next_leased)
 		flight->next_leased->leased_at = flight->leased_at;
-	tenant_leave(worker, flight->tenant);
+	tenant_leave(
+		worker, flight->tenant, worker->now_ms - flight->leased_ms);
 	token_release(worker, flight->token);
 	flight->token = NULL;
 }

@@ -15,10 +15,9 @@ enum {
 	QUARTER = 4,
 	THIRD = 3,
 	CLUSTER_CALLS_PART = 8,
-	PACE_FIRST_MS = 20,
-	PACE_LEAST_MS = 5,
+	HELD_FIRST_MS = 1000,
+	HELD_WEIGHT = 8,
 	PACE_MOST_MS = 50,
-	PACE_WEIGHT = 8,
 	TURN_LEAST_MS = 250,
 	TURN_AWAY_MOST_MS = 5 * 1000,
 	RATE_WAIT_MOST_MS = 60 * 1000,
@@ -32,8 +31,7 @@ struct tenant {
 	int flights;
 	int cluster_calls;
 	int64_t used_ms;
-	int64_t left_ms;        /* the last flight that landed */
-	int pace_ms;            /* between two of them, about */
+	int64_t held_ms;        /* how long a flight has its place, about */
 	int64_t turn_ms;        /* of the last that was turned away */
 	int64_t rate_limit;     /* -1: not known */
 	int64_t rate_remaining; /* at rate_ms */
@@ -65,7 +63,7 @@ struct tenant *tenant_find(struct worker *worker, const char *credential_id)
 	struct tenant *tenant = memory_new(sizeof *tenant);
 	snprintf(tenant->credential_id, sizeof tenant->credential_id, "%s",
 		credential_id);
-	tenant->pace_ms = PACE_FIRST_MS;
+	tenant->held_ms = HELD_FIRST_MS;
 	tenant->rate_limit = -1;
 	tenant->used_ms = worker->now_ms;
 	tenant->next = tenants->first;
@@ -91,14 +89,10 @@ static int within(int64_t value, int least, int most)
 	return value > most ? most : (int)value;
 }
 
-void tenant_leave(struct worker *worker, struct tenant *tenant)
+void tenant_leave(struct worker *worker, struct tenant *tenant, int64_t held_ms)
 {
-	int64_t gap_ms = worker->now_ms - tenant->left_ms;
-
-	tenant->pace_ms += (within(gap_ms, PACE_LEAST_MS, PACE_MOST_MS) -
-				   tenant->pace_ms) /
-			   PACE_WEIGHT;
-	tenant->left_ms = tenant->used_ms = worker->now_ms;
+	tenant->held_ms += (held_ms - tenant->held_ms) / HELD_WEIGHT;
+	tenant->used_ms = worker->now_ms;
 	tenant->flights--;
 	worker->tenants->flights--;
 }
@@ -138,10 +132,22 @@ static int next_turn(
 	return within(wait_ms, TURN_LEAST_MS, most_ms);
 }
 
+/*
+ * A full house of places becomes free in the time that a flight has its own.
+ * How often one did become free lately says less: who makes too many wait sees
+ * few leave.
+ */
+static int64_t pace_ms(const struct tenant *tenant)
+{
+	int64_t places = tenant->flights > 0 ? tenant->flights : 1;
+
+	return within(tenant->held_ms / places, 1, PACE_MOST_MS);
+}
+
 int tenant_turn_away(struct worker *worker, struct tenant *tenant)
 {
 	tenant->used_ms = worker->now_ms;
-	return next_turn(&tenant->turn_ms, worker->now_ms, tenant->pace_ms,
+	return next_turn(&tenant->turn_ms, worker->now_ms, pace_ms(tenant),
 		TURN_AWAY_MOST_MS);
 }
 

@@ -10,9 +10,10 @@
 /* Borrowed; made when it is not known yet. */
 struct tenant *tenant_find(struct worker *worker, const char *credential_id);
 
-/* A flight of it holds a lease, or has let go of it. */
+/* A flight of it holds a lease, or has let go of it after so many ms. */
 void tenant_join(struct worker *worker, struct tenant *tenant);
-void tenant_leave(struct worker *worker, struct tenant *tenant);
+void tenant_leave(
+	struct worker *worker, struct tenant *tenant, int64_t held_ms);
 
 /* Fills in the places, and the share of who has no flights. */
 void tenant_list_places(

@@ -94,7 +94,7 @@ Test(tenant, whose_clusters_are_silent_leaves_calls_to_others)
 Test(tenant, has_its_places_again_when_flights_land)
 {
 	fill(1);
-	tenant_leave(&worker, tenant(1));
+	tenant_leave(&worker, tenant(1), 100);
 	cr_assert_eq(free_places(1), 1);
 }
 
@@ -113,6 +113,21 @@ Test(tenant, comes_back_as_late_as_all_before_it_need)
 	cr_assert_leq(last_ms, 5000);
 	/* Another one's turn is not moved by it. */
 	cr_assert_eq(tenant_turn_away(&worker, tenant(2)), first_ms);
+}
+
+/* Or what has to wait would be the reason for waiting longer. */
+Test(tenant, waits_as_long_as_flights_last_however_few_there_were)
+{
+	int places = fill(1), wait_ms = 0;
+
+	for (int i = 0; i < 100; i++) {
+		worker.now_ms += 500;
+		tenant_leave(&worker, tenant(1), 100);
+		tenant_join(&worker, tenant(1));
+	}
+	for (int i = 0; i < places; i++)
+		wait_ms = tenant_turn_away(&worker, tenant(1));
+	cr_assert_eq(wait_ms, 250, "%d", wait_ms);
 }
 
 Test(tenant, waits_for_its_turn_below_a_tenth_of_the_rate_limit)
@@ -146,7 +161,7 @@ Test(tenant, that_is_idle_is_forgotten_and_one_with_flights_is_not)
 	tenant_list_places(&worker, arena, &terms);
 	cr_assert_eq(terms.place_count, 1);
 	arena_free(arena);
-	tenant_leave(&worker, tenant(1));
+	tenant_leave(&worker, tenant(1), 100);
 	worker.now_ms += 60001;
 	tenants_forget_idle(&worker, 60000);
 }
