@@ -13,16 +13,16 @@ set -euo pipefail
 
 build="build-essential cmake ninja-build pkg-config librabbitmq-dev
 	libcurl4-openssl-dev libjson-c-dev libsodium-dev libpq-dev libssl-dev
-	uuid-dev libmicrohttpd-dev libgnutls28-dev"
+	uuid-dev libmicrohttpd-dev libgnutls28-dev libsmartcols-dev"
 run="librabbitmq4 libcurl4 libjson-c5 libsodium23 libpq5 libssl3 libuuid1
-	libmicrohttpd12 libgnutls30 ca-certificates"
+	libmicrohttpd12 libgnutls30 libsmartcols1 ca-certificates"
 demo="postgresql rabbitmq-server curl jq"
 test="$demo libcriterion-dev hcloud-cli python3-hcloud python3-jsonschema
 	python3-nacl python3-pika python3-psycopg2 python3-yaml python3-requests
 	cloud-init
 	shellcheck kubernetes-client openssl openssh-server openssh-client
 	nftables iproute2 isc-dhcp-client docker-compose debootstrap systemd
-	valgrind prometheus man-db chromium chromium-driver python3-selenium"
+	valgrind prometheus man-db fish zsh chromium chromium-driver python3-selenium"
 bench="$demo python3-celery python3-pika python3-psycopg2 python3-requests"
 lint="clang clang-format clang-tidy cppcheck shellcheck"
 

@@ -112,6 +112,10 @@ extern const struct command *const commands[]; /* ended by NULL */
 /* NULL when there is none. */
 const struct noun *noun_find(const char *name);
 const struct command *command_find(const char *noun, const char *verb);
+/* "cluster create", which is written to `name` and returned. */
+enum { COMMAND_NAME_SIZE = 80 };
+const char *command_name(
+	const char *noun, const char *verb, char name[COMMAND_NAME_SIZE]);
 /* The word a person may have meant, or NULL; `noun` NULL: the first word. */
 const char *command_guess(const char *noun, const char *word);
 

@@ -76,6 +76,14 @@ const struct command *command_find(const char *noun, const char *verb)
 	return NULL;
 }
 
+const char *command_name(
+	const char *noun, const char *verb, char name[COMMAND_NAME_SIZE])
+{
+	snprintf(name, COMMAND_NAME_SIZE, "%s%s%s", noun ? noun : "",
+		noun ? " " : "", verb);
+	return name;
+}
+
 enum { WORD_MAX = 16 };
 
 static int least(int a, int b, int c)

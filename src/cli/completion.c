@@ -44,9 +44,9 @@ static void print_bash(void)
 	}
 	for (size_t i = 0; commands[i]; i++) {
 		const struct command *command = commands[i];
-		printf("\t*\" %s%s%s \"*) words=\"",
-			command->noun ? command->noun : "",
-			command->noun ? " " : "", command->verb);
+		char name[COMMAND_NAME_SIZE];
+		printf("\t*\" %s \"*) words=\"",
+			command_name(command->noun, command->verb, name));
 		print_options(command);
 		puts("\" ;;");
 	}
@@ -58,15 +58,16 @@ static void print_bash(void)
 
 static void print_fish_options(const struct command *command)
 {
+	char name[COMMAND_NAME_SIZE];
 	struct option_text text;
 
+	command_name(command->noun, command->verb, name);
 	for (int id = 0; id < OPTION_COUNT; id++)
 		if (option_of(command, (enum option_id)id, &text))
-			printf("complete -c byoc -n '__byoc_is %s%s%s' -l %s "
+			printf("complete -c byoc -n '__byoc_is %s' -l %s "
 			       "%s-d \"%s\"\n",
-				command->noun ? command->noun : "",
-				command->noun ? " " : "", command->verb,
-				text.name, text.value ? "-r " : "", text.help);
+				name, text.name, text.value ? "-r " : "",
+				text.help);
 }
 
 static void print_fish(void)

@@ -89,9 +89,11 @@ static void print_needs(unsigned needs, FILE *out)
 
 void help_command(const struct command *command, FILE *out)
 {
-	fprintf(out, "%s.\n\nUsage: byoc %s%s%s%s%s [OPTIONS]\n\n",
-		command->summary, command->noun ? command->noun : "",
-		command->noun ? " " : "", command->verb,
+	char name[COMMAND_NAME_SIZE];
+
+	fprintf(out, "%s.\n\nUsage: byoc %s%s%s [OPTIONS]\n\n",
+		command->summary,
+		command_name(command->noun, command->verb, name),
 		command->arguments ? " " : "",
 		command->arguments ? command->arguments : "");
 	options_print(command, out);

@@ -8,6 +8,7 @@
 #include <byoc/transport.h>
 #include <byoc_commit.h>
 #include <errno.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,15 @@
 static int refuse_word(const char *noun, const char *word)
 {
 	const char *guess = command_guess(noun, word);
-	const char *in = noun ? noun : "";
-	const char *blank = noun ? " " : "";
+	char said[COMMAND_NAME_SIZE], meant[COMMAND_NAME_SIZE];
 
+	command_name(noun, word, said);
 	if (guess)
-		fail_saying("there is no command '%s%s%s'; did you mean "
-			    "'%s%s%s'?",
-			in, blank, word, in, blank, guess);
+		fail_saying("there is no command '%s'; did you mean '%s'?",
+			said, command_name(noun, guess, meant));
 	else
-		fail_saying("there is no command '%s%s%s'", in, blank, word);
-	fprintf(stderr, "See `byoc %s%s--help`.\n", in, blank);
+		fail_saying("there is no command '%s'", said);
+	fprintf(stderr, "See `byoc %s`.\n", command_name(noun, "--help", said));
 	return USAGE;
 }
 
@@ -141,7 +141,10 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	secret_harden_process();
+	/* All that is written is UTF-8, whatever the terminal makes of it. */
 	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
 	tzset();
 	int status = dispatch(argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {

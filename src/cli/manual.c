@@ -41,10 +41,11 @@ static void print_option(const struct option_text *text)
 
 static void print_command(const struct command *command)
 {
+	char name[COMMAND_NAME_SIZE];
 	struct option_text text;
 
-	printf(".SS byoc %s%s%s%s%s\n", command->noun ? command->noun : "",
-		command->noun ? " " : "", command->verb,
+	printf(".SS byoc %s%s%s\n",
+		command_name(command->noun, command->verb, name),
 		command->arguments ? " " : "",
 		command->arguments ? command->arguments : "");
 	print_text(command->summary);

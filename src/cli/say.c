@@ -40,14 +40,14 @@ int fail_saying(const char *fmt, ...)
 
 int usage(const struct command *command, const char *fmt, ...)
 {
+	char name[COMMAND_NAME_SIZE];
 	va_list list;
 
 	va_start(list, fmt);
 	say("byoc: ", fmt, list);
 	va_end(list);
-	fprintf(stderr, "See `byoc %s%s%s --help`.\n",
-		command->noun ? command->noun : "", command->noun ? " " : "",
-		command->verb);
+	fprintf(stderr, "See `byoc %s --help`.\n",
+		command_name(command->noun, command->verb, name));
 	return USAGE;
 }
 

@@ -1,4 +1,4 @@
-/* Tables and fields out of JSON objects. */
+/* Tables and fields out of JSON objects, laid out by libsmartcols. */
 #include "table.h"
 
 #include "command.h"
@@ -7,6 +7,7 @@
 #include <byoc/memory.h>
 #include <byoc/utf8.h>
 #include <json-c/json.h>
+#include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,71 +81,108 @@ static char *cell(struct json_object *row, const struct column *column)
 	return shown;
 }
 
-/* In characters of UTF-8. */
-static int width(const char *text)
+/* Memory is all that it can lack. */
+static void must(int failure)
 {
-	int characters = 0;
-
-	for (; *text; text++)
-		characters += ((unsigned char)*text & 0xc0) != 0x80;
-	return characters;
+	if (failure)
+		abort();
 }
 
-/* The last column of a line has no blanks behind it. */
-static void print_cell(const char *text, int wanted, bool last)
+struct libscols_table *table_new(void)
 {
-	printf("%s", text);
-	if (last)
-		putchar('\n');
-	else
-		printf("%*s", wanted - width(text) + 2, "");
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		abort();
+	must(scols_table_set_column_separator(table, "  "));
+	must(scols_table_enable_minout(table, 1));
+	/* What comes from outside has been made readable before. */
+	must(scols_table_enable_noencoding(table, 1));
+	must(scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER));
+	return table;
+}
+
+void table_add_column(struct libscols_table *table, const char *title, int form)
+{
+	if (!scols_table_new_column(table, title, 0, form))
+		abort();
+}
+
+struct libscols_line *table_add_line(
+	struct libscols_table *table, struct libscols_line *parent)
+{
+	struct libscols_line *line = scols_table_new_line(table, parent);
+
+	if (!line)
+		abort();
+	return line;
+}
+
+void table_set(struct libscols_line *line, size_t column, const char *text)
+{
+	must(scols_line_set_data(line, column, text));
+}
+
+char *table_text(struct libscols_table *table)
+{
+	char *text = NULL;
+
+	must(scols_print_table_to_string(table, &text));
+	scols_unref_table(table);
+	return text ? text : memory_copy_text("");
+}
+
+static void print_and_free(struct libscols_table *table)
+{
+	char *text = table_text(table);
+
+	puts(text);
+	free(text);
 }
 
 void table_print(
 	struct json_object *array, const struct column *columns, size_t count)
 {
-	size_t rows = json_object_array_length(array);
-	char **cells = memory_new(((rows + 1) * count) * sizeof *cells);
-	int *widths = memory_new(count * sizeof *widths);
+	struct libscols_table *table = table_new();
 
-	for (size_t i = 0; i < (rows + 1) * count; i++) {
-		const struct column *column = &columns[i % count];
-		struct json_object *row =
-			i < count ? NULL
-				  : json_object_array_get_idx(
-					    array, i / count - 1);
+	for (size_t i = 0; i < count; i++)
+		table_add_column(table, columns[i].title, 0);
+	for (size_t row = 0; row < json_object_array_length(array); row++) {
+		struct json_object *object =
+			json_object_array_get_idx(array, row);
+		struct libscols_line *line = table_add_line(table, NULL);
 
-		cells[i] = row ? cell(row, column)
-			       : memory_copy_text(column->title);
-		if (!cells[i])
-			cells[i] = memory_copy_text("-");
-		if (width(cells[i]) > widths[i % count])
-			widths[i % count] = width(cells[i]);
+		for (size_t i = 0; i < count; i++) {
+			char *text = cell(object, &columns[i]);
+			table_set(line, i, text ? text : "-");
+			free(text);
+		}
 	}
-	for (size_t i = 0; i < (rows + 1) * count; i++) {
-		print_cell(cells[i], widths[i % count], i % count == count - 1);
-		free(cells[i]);
-	}
-	free(cells);
-	free(widths);
+	print_and_free(table);
 }
 
 void fields_print(
 	struct json_object *object, const struct column *columns, size_t count)
 {
-	int widest = 0;
+	struct libscols_table *table = table_new();
 
-	for (size_t i = 0; i < count; i++)
-		if (width(columns[i].title) > widest)
-			widest = width(columns[i].title);
+	must(scols_table_enable_noheadings(table, 1));
+	table_add_column(table, "NAME", 0);
+	table_add_column(table, "VALUE", 0);
 	for (size_t i = 0; i < count; i++) {
 		char *text = cell(object, &columns[i]);
+		char title[40];
 
-		if (text)
-			printf("%s:%*s%s\n", columns[i].title,
-				widest - width(columns[i].title) + 2, "", text);
+		if (text) {
+			struct libscols_line *line =
+				table_add_line(table, NULL);
+			snprintf(title, sizeof title, "%s:", columns[i].title);
+			table_set(line, 0, title);
+			table_set(line, 1, text);
+		}
 		free(text);
 	}
+	print_and_free(table);
 }
 
 void json_print(struct json_object *object)

@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 struct json_object;
+struct libscols_table;
+struct libscols_line;
 
 enum form {
 	FORM_PLAIN,    /* a text, a number, or an array of them */
@@ -46,3 +48,18 @@ int print_list(bool json, struct json_object *array,
  * Keeps line breaks if told to.
  */
 char *readable(const char *text, size_t size, bool lines);
+
+/*
+ * A table of libsmartcols in the form that all of ours have; no step of making
+ * one fails. `form` is SCOLS_FL_..., a line of a tree has its parent, and texts
+ * are copied. Needs a locale of UTF-8: libsmartcols never comes to an end with
+ * a text that the locale cannot read.
+ */
+struct libscols_table *table_new(void);
+void table_add_column(
+	struct libscols_table *table, const char *title, int form);
+struct libscols_line *table_add_line(
+	struct libscols_table *table, struct libscols_line *parent);
+void table_set(struct libscols_line *line, size_t column, const char *text);
+/* Frees the table; the caller frees the text, whose last line has no end. */
+char *table_text(struct libscols_table *table);
