@@ -68,7 +68,9 @@ bool broker_console_requeue(struct broker_console *console,
 
 /*
  * From now on events whose routing key fits the pattern come in:
- * "cluster.<id>.#", "#". What happened before is not shown.
+ * "cluster.<id>.#", "#". What happened before is not shown. The queue is ours
+ * alone, byoc.watch.<uuid>, and ends with the connection: also when we sleep,
+ * for then the heartbeats do.
  */
 bool broker_console_watch(
 	struct broker_console *console, const char *pattern, struct err *err);

@@ -201,13 +201,19 @@ bool console_key_unneeded(
 /* ---- What goes on ---- */
 
 /*
- * `events` (CloudEvents, of `cluster` or, if NULL, of all), the oldest first,
- * and `from` and `seen` for the next look, which has only what came since. The
- * first has the last ones: from "-infinity", seen "{}". `most` is a number, or
- * NULL.
+ * `events`: the last `most` CloudEvents, of `cluster` or, if NULL, of all, the
+ * oldest first. With `heads`, if wanted: {subject: number of its last event},
+ * of all that there are.
  */
-struct json_object *console_events(struct console *console, const char *cluster,
-	const char *from, const char *seen, const char *most, struct err *err);
+struct json_object *console_last_events(struct console *console,
+	const char *cluster, const char *most, bool heads, struct err *err);
+/*
+ * `events` behind those numbers, the oldest first, a thousand at most (`more`:
+ * there are more): of all (who has no number there has just begun), or of one
+ * `subject`.
+ */
+struct json_object *console_events_behind(struct console *console,
+	const char *subject, const char *heads, struct err *err);
 
 /* The number of the event before the current run's first; -1 on failure. */
 int64_t console_run_begin(
@@ -216,11 +222,21 @@ int64_t console_run_begin(
 /*
  * What has happened to a cluster since event `after`, and where it stands:
  * status, code, reason, endpoint, settled (nothing is under way or asked for),
- * done and total (phases of the run), and moments, each with `event` (a
- * CloudEvent) and `took_ms` (of a phase that ended, else null).
+ * active (a run is), run_ms (how long it has been so far, or was), done and
+ * total (phases of the run), and moments, each with `event` (a CloudEvent) and
+ * `took_ms` (of a phase that ended, else null). And phases: phase, index,
+ * status, needs (names of phases), code, reason, from_ms (how long ago it
+ * began) and took_ms (when it is over).
  */
 struct json_object *console_watch(struct console *console, const char *id,
 	int64_t after, struct err *err);
+
+/*
+ * How long a run with this cluster's present goal takes: the median of the last
+ * of clusters of its type that came to a good end. -1: there was none yet.
+ */
+bool console_usual_run(struct console *console, const char *id,
+	int64_t *usual_ms, struct err *err);
 
 /*
  * name, status, run, total_ms, and phases of the current run in the order in

@@ -1,19 +1,21 @@
 /*
- * Events: what happened to clusters and credentials, a line each. They come
- * from the database, which has them all, also while the broker is away.
+ * Events: what happened to clusters and credentials, a line each. History comes
+ * from the database; what follows it as it is published or, while the broker is
+ * away, from the database, too.
  */
 #include "commands.h"
 
+#include "feed.h"
 #include "patience.h"
 #include "table.h"
 #include "wording.h"
 #include <byoc/json.h>
-#include <byoc/memory.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { POLL_MS = 500 };
+/* The broker wants to hear from us every few seconds. */
+enum { WAIT_MS = 1000 };
 
 /* "worker-0", or the subject's name, or what was asked for. */
 static void label(const struct json_in *data, char text[LABEL_SIZE])
@@ -53,54 +55,161 @@ static void print_event(const struct json_in *event)
 	free(safe);
 }
 
-static void print_events(struct call *call, const struct json_in *found)
-{
-	struct json_in event;
-
-	for (size_t i = 0; i < json_count(found, "events"); i++) {
-		if (!json_element(found, "events", i, &event))
-			return;
-		if (call->json)
-			json_print(event.at);
-		else
-			print_event(&event);
-	}
-	fflush(stdout);
-}
-
+/*
+ * Of each subject the number of the last event that was told: what comes twice,
+ * or by both ways, is told once, and what lacks in between is looked up.
+ */
 struct follow {
 	struct call *call;
 	const char *cluster;       /* NULL: all */
-	struct json_object *found; /* by the last look */
+	struct json_object *heads; /* NULL: nobody follows */
 	int64_t lost_ms; /* since when the database is away; 0: it is not */
+	bool behind; /* something may be in the database that was not told */
+	struct feed feed;
 };
 
-static bool look(struct follow *follow, const char *most, struct err *err)
+static int64_t head_of(const struct follow *follow, const char *subject)
 {
-	const struct json_in last = {follow->found, "events", err};
-	const char *from =
-		follow->found ? json_text_ref(&last, "from") : "-infinity";
-	const char *seen = follow->found ? json_text_ref(&last, "seen") : "{}";
-	struct json_object *found = console_events(
-		follow->call->store, follow->cluster, from, seen, most, err);
+	struct err ignored = {0};
+	const struct json_in heads = {follow->heads, "heads", &ignored};
+	int64_t head = 0;
 
-	if (!found)
-		return false;
-	json_free(follow->found);
-	follow->found = found;
+	json_opt_i64(&heads, subject, &head);
+	return head;
+}
+
+static void tell(struct follow *follow, const struct json_in *event)
+{
+	const char *subject = json_text_ref(event, "subject");
+	const char *sequence = json_text_ref(event, "sequence");
+
+	if (follow->call->json)
+		json_print(event->at);
+	else
+		print_event(event);
+	if (follow->heads && subject && sequence)
+		json_add_i64(
+			follow->heads, subject, strtoll(sequence, NULL, 10));
+}
+
+/* Is it behind what was told already? */
+static bool is_news(const struct follow *follow, const struct json_in *event)
+{
+	const char *subject = json_text_ref(event, "subject");
+	const char *sequence = json_text_ref(event, "sequence");
+
+	return subject && sequence &&
+	       strtoll(sequence, NULL, 10) > head_of(follow, subject);
+}
+
+static bool look_first(struct follow *follow, struct err *err)
+{
+	bool stays = follow->call->option[OPTION_FOLLOW];
+	struct json_object *found = console_last_events(
+		follow->call->store, follow->cluster, "100", stays, err);
+	const struct json_in last = {found, "events", err};
+	struct json_in event, heads;
+
+	for (size_t i = 0; i < json_count(&last, "events"); i++)
+		if (json_element(&last, "events", i, &event))
+			tell(follow, &event);
+	if (found && stays && json_into(&last, "heads", &heads))
+		follow->heads = json_object_get(heads.at);
+	json_free(found);
+	return !err->kind;
+}
+
+/* At most a page of what is behind what was told; `more`: there is more. */
+static bool look_once(
+	struct follow *follow, const char *subject, bool *more, struct err *err)
+{
+	struct json_object *one = json_new();
+
+	if (subject)
+		json_add_i64(one, subject, head_of(follow, subject));
+	struct json_object *found = console_events_behind(follow->call->store,
+		subject ? subject : follow->cluster,
+		json_write(subject ? one : follow->heads), err);
+	const struct json_in news = {found, "events", err};
+	struct json_in event;
+	for (size_t i = 0; i < json_count(&news, "events"); i++)
+		if (json_element(&news, "events", i, &event) &&
+			is_news(follow, &event))
+			tell(follow, &event);
+	*more = false;
+	if (found)
+		json_flag(&news, "more", more);
+	json_free(found);
+	json_free(one);
+	return !err->kind;
+}
+
+/* Of one subject, or (NULL) of all that are wanted. */
+static bool look(struct follow *follow, const char *subject, struct err *err)
+{
+	bool more = true;
+
+	while (more)
+		if (!look_once(follow, subject, &more, err))
+			return false;
 	follow->lost_ms = 0;
-	print_events(follow->call, &(struct json_in){found, "events", err});
 	return true;
+}
+
+/* Workers publish side by side: a later event may come before an earlier one,
+ * which is in the database by then. */
+static bool take_event(struct follow *follow, const struct json_in *event)
+{
+	const char *subject = json_text_ref(event, "subject");
+	const char *sequence = json_text_ref(event, "sequence");
+
+	if (!is_news(follow, event))
+		return true;
+	if (strtoll(sequence, NULL, 10) > head_of(follow, subject) + 1 &&
+		!look(follow, subject, event->err))
+		return false;
+	if (is_news(follow, event))
+		tell(follow, event);
+	return true;
+}
+
+/* What is none of our events tells nothing. */
+static bool take_letter(
+	struct follow *follow, const struct letter *letter, struct err *err)
+{
+	struct err ignored = {0};
+	struct json_object *body = json_parse(
+		letter->delivery.body, letter->delivery.size, &ignored);
+	bool ok = !body ||
+		  take_event(follow, &(struct json_in){body, "event", err}) ||
+		  err->kind != ERR_RETRY;
+
+	json_free(body);
+	return ok;
 }
 
 static bool go_on(struct follow *follow, struct err *err)
 {
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+	struct letter *letter = NULL;
+	bool ok = true;
 
-	nanosleep(&pause, NULL);
 	err_clear(err);
-	return look(follow, NULL, err) ||
-	       patience_await(follow->call->store, &follow->lost_ms, err);
+	fflush(stdout);
+	switch (feed_wait(&follow->feed, WAIT_MS, &letter)) {
+	case FEED_EVENT:
+		ok = take_letter(follow, letter, err);
+		break;
+	case FEED_LOOK:
+		follow->behind = true;
+		break;
+	case FEED_SILENT:
+		break;
+	}
+	letter_free(letter);
+	if (ok && follow->behind)
+		ok = look(follow, NULL, err);
+	follow->behind = !ok;
+	return ok || patience_await(follow->call->store, &follow->lost_ms, err);
 }
 
 static int run_events(struct call *call)
@@ -113,10 +222,13 @@ static int run_events(struct call *call)
 	if (called && !console_find_cluster(call->store, called, id, &err))
 		return fail(&err);
 	follow.cluster = called ? id : NULL;
-	bool ok = look(&follow, "100", &err);
+	if (call->option[OPTION_FOLLOW])
+		feed_open(&follow.feed, call, follow.cluster);
+	bool ok = look_first(&follow, &err);
 	while (ok && call->option[OPTION_FOLLOW])
 		ok = go_on(&follow, &err);
-	json_free(follow.found);
+	feed_close(&follow.feed);
+	json_free(follow.heads);
 	return ok ? DONE : fail(&err);
 }
 
@@ -124,7 +236,10 @@ const struct command events_command = {
 	.verb = "events",
 	.summary = "what happened: the last 100 events",
 	.details = "A line for each, the oldest first; as JSON, each is the "
-		   "CloudEvent that consumers get.",
+		   "CloudEvent that consumers get.\n"
+		   "With BYOC_AMQP_URL, --follow tells them as they are "
+		   "published; without, or while the\nbroker is away, it "
+		   "looks into the database twice a second.",
 	.takes = BIT(OPTION_FOLLOW) | BIT(OPTION_CLUSTER) | BIT(OPTION_OUTPUT),
 	.needs = NEED_DATABASE,
 	.store = true,

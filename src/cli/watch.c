@@ -1,150 +1,90 @@
 /*
- * Watching: events come from the database, which has them all in their order,
+ * Watching: what is shown comes from the database, which has all in its order,
  * so that nothing is missed however late the watching begins or whatever is
- * restarted meanwhile. The end is told by the record, not by an event.
+ * restarted meanwhile. When to look there, events tell. The end is told by the
+ * record, not by an event.
  */
 #include "watch.h"
 
+#include "feed.h"
 #include "patience.h"
+#include "screen.h"
 #include "table.h"
-#include "wording.h"
+#include "watch_lines.h"
+#include "watch_tree.h"
 #include <byoc/clock.h>
 #include <byoc/json.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { POLL_MS = 200 };
+enum {
+	TICK_MS = 1000,   /* how often the times in the tree go on */
+	REASON_MS = 5000, /* no event tells what a phase waits for */
+	LOST_MS = 500,
+	NEWS_MOST = 200, /* events of one look */
+};
 
 struct watch {
 	struct call *call;
 	const char *id;
 	char name[NAME_SIZE];
-	int64_t after; /* number of the last event shown */
-	int64_t begin_ms;
+	int64_t after;   /* number of the last event shown */
 	int64_t lost_ms; /* since when the database is away; 0: it is not */
-	int run;
-	int done, total; /* phases of this run */
-	bool live;       /* a last line that changes */
 	bool told_waiting;
-	char waiting_for[400]; /* as it was told last; "": for nothing */
+	struct feed feed;
+	struct lines lines;
+	/* On a terminal: */
+	bool tree;
+	struct screen screen;
+	struct json_object *found; /* by the last look */
+	int64_t found_ms;
+	int run;          /* the one that `usual_ms` is of */
+	int64_t usual_ms; /* -1: nobody knows */
 };
 
-static void clear_live(const struct watch *watch)
+static void make_room(void *context)
 {
-	if (watch->live)
-		fputs("\r\033[K", stdout);
+	struct watch *watch = context;
+
+	screen_clear(&watch->screen);
 }
 
-static void draw_live(const struct watch *watch, const char *status)
-{
-	char span[SPAN_SIZE];
+/* ---- The tree ---- */
 
-	if (!watch->live)
+/* A run that is not there is no reason not to show this one. */
+static void find_usual(struct watch *watch, const struct json_in *news)
+{
+	struct err ignored = {0};
+	int run = 0;
+
+	json_int(news, "run", &run);
+	if (run == watch->run)
 		return;
-	span_short((clock_now_ms() - watch->begin_ms) / 1000 * 1000, span);
-	printf("\r\033[K          %s, %d/%d phases, %s", status, watch->done,
-		watch->total, span);
-	fflush(stdout);
-}
-
-static void print_line(const struct watch *watch, const char *moment,
-	const char *kind, const char *what, const char *state, const char *more)
-{
-	char *safe = readable(more, strlen(more), false);
-	char time_text[MOMENT_SIZE];
-
-	moment_clock(moment, time_text);
-	clear_live(watch);
-	/* No blanks at the end of a line. */
-	printf("%s  %-8s %-22s  %-*s%s\n", time_text, kind, what,
-		*safe ? 12 : 0, state, safe);
-	free(safe);
-}
-
-/* "812 ms  7/12 phases", or why it failed. */
-static void print_phase(struct watch *watch, const struct json_in *moment,
-	const struct json_in *data, const char *at, const char *state)
-{
-	char label[LABEL_SIZE];
-	char more[600] = "";
-	char span[SPAN_SIZE] = "";
-	int64_t took_ms = -1;
-	int index = 0;
-	const char *phase = json_opt_text_ref(data, "phase");
-	const char *code = json_opt_text_ref(data, "code");
-	const char *reason = json_opt_text_ref(data, "reason");
-
-	json_opt_int(data, "index", &index);
-	json_opt_i64(moment, "took_ms", &took_ms);
-	phase_label(phase ? phase : "?", index, label);
-	if (took_ms >= 0)
-		span_short(took_ms, span);
-	watch->done += strcmp(state, "done") == 0;
-	if (code)
-		snprintf(more, sizeof more, "%12s  %s: %s", span, code,
-			reason ? reason : "");
-	else if (strcmp(state, "done") == 0)
-		snprintf(more, sizeof more, "%12s  %d/%d phases", span,
-			watch->done, watch->total);
-	print_line(watch, at, "phase", label, state, more);
-}
-
-static void print_cluster(struct watch *watch, const struct json_in *data,
-	const char *at, const char *state)
-{
-	char more[600] = "";
-	const char *code = json_opt_text_ref(data, "code");
-	const char *reason = json_opt_text_ref(data, "reason");
-
-	/* A run begins: a deletion that goes on begins none. */
-	int run = watch->run;
-	json_opt_int(data, "run", &run);
-	if (run != watch->run)
-		watch->done = 0;
 	watch->run = run;
-	if (code)
-		snprintf(more, sizeof more, "%14s%s: %s", "", code,
-			reason ? reason : "");
-	print_line(watch, at, "cluster", watch->name, state, more);
+	watch->usual_ms = -1;
+	(void)console_usual_run(
+		watch->call->store, watch->id, &watch->usual_ms, &ignored);
 }
 
-/* One event, as a line for people. */
-static void print_event(struct watch *watch, const struct json_in *moment,
-	const struct json_in *event)
+static void draw(struct watch *watch)
 {
-	static const char prefix[] = "cloud.mengi.byoc.cluster.";
-	struct json_in data;
-	const char *type = json_text_ref(event, "type");
-	const char *at = json_text_ref(event, "time");
+	struct err ignored = {0};
+	const struct json_in news = {watch->found, "watch", &ignored};
+	struct tree_form form = {
+		.colours = screen_colours(),
+		.ascii = screen_ascii(),
+	};
 
-	if (!json_into(event, "data", &data) || !type || !at)
+	if (!watch->tree || !watch->found)
 		return;
-	if (strncmp(type, prefix, strlen(prefix)) == 0)
-		type += strlen(prefix);
-	if (strncmp(type, "phase.", 6) == 0)
-		print_phase(watch, moment, &data, at, type + 6);
-	else
-		print_cluster(watch, &data, at, type);
+	screen_size(&form.columns, &form.rows);
+	form.rows--; /* the cursor's */
+	screen_show(&watch->screen,
+		watch_tree(&news, clock_now_ms() - watch->found_ms,
+			watch->usual_ms, &form));
 }
 
-static void take_events(struct watch *watch, const struct json_in *news)
-{
-	struct json_in moment, event;
-
-	for (size_t i = 0; i < json_count(news, "moments"); i++) {
-		if (!json_element(news, "moments", i, &moment) ||
-			!json_into(&moment, "event", &event))
-			return;
-		json_i64(&moment, "sequence", &watch->after);
-		if (watch->call->json)
-			json_print(event.at);
-		else
-			print_event(watch, &moment, &event);
-	}
-	fflush(stdout);
-}
+/* ---- Looking ---- */
 
 /* A deletion without a good token goes on when there is one. */
 static void tell_waiting(struct watch *watch, const struct json_in *news)
@@ -154,30 +94,10 @@ static void tell_waiting(struct watch *watch, const struct json_in *news)
 	bool waits = reason && status && strcmp(status, "deleting") == 0;
 
 	if (waits && !watch->told_waiting) {
-		clear_live(watch);
+		screen_clear(&watch->screen);
 		remark("cluster %s waits: %s", watch->name, reason);
 	}
 	watch->told_waiting = waits;
-}
-
-/* What a phase waits for, each time that it is something else. */
-static void tell_waiting_for(struct watch *watch, const struct json_in *news)
-{
-	struct json_in waiting;
-	char label[LABEL_SIZE];
-	int index = 0;
-
-	if (watch->call->json || !json_opt_into(news, "waiting", &waiting))
-		return;
-	const char *phase = json_opt_text_ref(&waiting, "phase");
-	const char *reason = json_opt_text_ref(&waiting, "reason");
-	const char *at = json_opt_text_ref(&waiting, "at");
-	if (!phase || !reason || !at || strcmp(reason, watch->waiting_for) == 0)
-		return;
-	snprintf(watch->waiting_for, sizeof watch->waiting_for, "%s", reason);
-	json_opt_int(&waiting, "index", &index);
-	phase_label(phase, index, label);
-	print_line(watch, at, "phase", label, "waiting", reason);
 }
 
 static int tell_end(const struct watch *watch, const struct json_in *news)
@@ -187,7 +107,6 @@ static int tell_end(const struct watch *watch, const struct json_in *news)
 	const char *code = json_opt_text_ref(news, "code");
 	const char *reason = json_opt_text_ref(news, "reason");
 
-	clear_live(watch);
 	if (status && strcmp(status, "failed") == 0)
 		return fail_saying("cluster %s failed: %s (%s)", watch->name,
 			reason ? reason : "no reason was given",
@@ -203,56 +122,120 @@ static int tell_end(const struct watch *watch, const struct json_in *news)
 	return DONE;
 }
 
+static void show(struct watch *watch, const struct json_in *news)
+{
+	json_text(news, "name", watch->name, sizeof watch->name);
+	tell_waiting(watch, news);
+	if (!watch->tree) {
+		lines_print(&watch->lines, news);
+		return;
+	}
+	find_usual(watch, news);
+	draw(watch);
+}
+
+/* Takes over what was found; gives how many events there were. */
+static size_t keep(struct watch *watch, struct json_object *found)
+{
+	struct err ignored = {0};
+	const struct json_in news = {found, "watch", &ignored};
+	struct json_in moment;
+	size_t count = json_count(&news, "moments");
+
+	json_free(watch->found);
+	watch->found = found;
+	watch->found_ms = clock_now_ms();
+	watch->lost_ms = 0;
+	if (count > 0 && json_element(&news, "moments", count - 1, &moment))
+		json_i64(&moment, "sequence", &watch->after);
+	return count;
+}
+
+/* Looks until all that there is has been shown; is it over? */
+static bool look(struct watch *watch, struct err *err)
+{
+	bool settled = false;
+	size_t count = NEWS_MOST;
+
+	while (count == NEWS_MOST && !settled) {
+		struct json_object *found = console_watch(
+			watch->call->store, watch->id, watch->after, err);
+		const struct json_in news = {found, "watch", err};
+
+		if (!found)
+			return false;
+		count = keep(watch, found);
+		json_flag(&news, "settled", &settled);
+		show(watch, &news);
+	}
+	return settled && !err->kind;
+}
+
+/* Until there is a reason to look: news, or their lack for too long. */
+static void await_news(struct watch *watch)
+{
+	int64_t until_ms = clock_now_ms() + REASON_MS;
+	enum feed_news news = FEED_SILENT;
+
+	while (news == FEED_SILENT && clock_now_ms() < until_ms) {
+		struct letter *letter;
+
+		news = feed_wait(&watch->feed, TICK_MS, &letter);
+		letter_free(letter);
+		if (news == FEED_SILENT)
+			draw(watch);
+	}
+	/* One look is enough for all that came together. */
+	while (news == FEED_EVENT) {
+		struct letter *letter;
+
+		news = feed_wait(&watch->feed, 0, &letter);
+		letter_free(letter);
+	}
+}
+
 static bool await_database(struct watch *watch, const struct err *err)
 {
 	if (!watch->lost_ms)
-		clear_live(watch);
+		screen_clear(&watch->screen);
+	(void)poll(NULL, 0, LOST_MS);
 	return patience_await(watch->call->store, &watch->lost_ms, err);
 }
 
-/* One look; true when the watching is over, with its status. */
-static bool look(struct watch *watch, int *status)
+static int follow(struct watch *watch)
 {
 	struct err err = {0};
-	bool settled = false;
-	struct json_object *found = console_watch(
-		watch->call->store, watch->id, watch->after, &err);
-	const struct json_in news = {found, "watch", &err};
 
-	if (found) {
-		watch->lost_ms = 0;
-		json_text(&news, "name", watch->name, sizeof watch->name);
-		json_int(&news, "total", &watch->total);
-		json_flag(&news, "settled", &settled);
-		take_events(watch, &news);
-		tell_waiting(watch, &news);
-		tell_waiting_for(watch, &news);
-		draw_live(watch, json_text_ref(&news, "status"));
+	while (!look(watch, &err)) {
+		if (!err.kind) {
+			await_news(watch);
+		} else if (await_database(watch, &err)) {
+			err_clear(&err);
+		} else {
+			screen_clear(&watch->screen);
+			return fail(&err);
+		}
 	}
-	bool over = err.kind ? !await_database(watch, &err) : settled;
-	if (over && err.kind) {
-		clear_live(watch);
-		*status = fail(&err);
-	} else if (over) {
-		*status = tell_end(watch, &news);
-	}
-	json_free(found);
-	return over;
+	screen_leave(&watch->screen);
+	return tell_end(watch, &(struct json_in){watch->found, "watch", &err});
 }
 
 int watch_cluster(struct call *call, const char *id, int64_t after)
 {
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
 	struct watch watch = {
 		.call = call,
 		.id = id,
 		.after = after,
-		.begin_ms = clock_now_ms(),
-		.live = !call->json && isatty(STDOUT_FILENO),
+		.feed = {.before_remark = make_room},
+		.lines = {.json = call->json},
+		.tree = !call->json && screen_there(),
+		.usual_ms = -1,
 	};
-	int status = DONE;
 
-	while (!look(&watch, &status))
-		nanosleep(&pause, NULL);
+	watch.feed.context = &watch;
+	feed_open(&watch.feed, call, id);
+	int status = follow(&watch);
+	feed_close(&watch.feed);
+	json_free(watch.found);
 	return status;
 }

@@ -58,6 +58,14 @@ void span_short(int64_t ms, char text[SPAN_SIZE])
 			s / 3600, s % 3600 / 60);
 }
 
+void span_rough(int64_t ms, char text[SPAN_SIZE])
+{
+	if (ms < 60000)
+		snprintf(text, SPAN_SIZE, "%" PRId64 " s", ms / 1000);
+	else
+		span_short(ms, text);
+}
+
 void phase_label(const char *phase, int index, char label[LABEL_SIZE])
 {
 	bool several = index > 0 || strcmp(phase, "control_plane") == 0 ||

@@ -15,5 +15,8 @@ void moment_clock(const char *rfc3339, char text[MOMENT_SIZE]);
 /* "812 ms", "4.2 s", "3 min 20 s", "5 h 3 min". */
 void span_short(int64_t ms, char text[SPAN_SIZE]);
 
+/* The same in whole seconds: for what goes on. */
+void span_rough(int64_t ms, char text[SPAN_SIZE]);
+
 /* "network", "control_plane/0": the index where there can be several. */
 void phase_label(const char *phase, int index, char label[LABEL_SIZE]);

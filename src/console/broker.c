@@ -5,6 +5,7 @@
  */
 #include "broker/connection.h"
 #include <byoc/memory.h>
+#include <byoc/model.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -184,16 +185,18 @@ bool broker_console_requeue(struct broker_console *console,
 bool broker_console_watch(
 	struct broker_console *console, const char *pattern, struct err *err)
 {
+	/* A name that an operator may give: not one that the broker makes. */
+	static const char prefix[] = "byoc.watch.";
 	struct connection *connection = console->connection;
-	amqp_queue_declare_ok_t *queue =
-		amqp_queue_declare(connection->state, CHANNEL, amqp_empty_bytes,
-			false, false, true, true, amqp_empty_table);
-	char name[256];
+	char name[sizeof(prefix) + UUID_SIZE];
+	char uuid[UUID_SIZE];
 
+	uuid_make(uuid);
+	snprintf(name, sizeof(name), "%s%s", prefix, uuid);
+	amqp_queue_declare(connection->state, CHANNEL, amqp_cstring_bytes(name),
+		false, false, true, true, amqp_empty_table);
 	if (!connection_agreed(connection, "declare a queue of our own", err))
 		return false;
-	snprintf(name, sizeof(name), "%.*s", (int)queue->queue.len,
-		(char *)queue->queue.bytes);
 	amqp_queue_bind(connection->state, CHANNEL, amqp_cstring_bytes(name),
 		amqp_cstring_bytes(BROKER_EVENTS), amqp_cstring_bytes(pattern),
 		amqp_empty_table);

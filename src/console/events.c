@@ -3,29 +3,56 @@
 
 #include <byoc/json.h>
 
-/*
- * Events come in the order of their moments, but one may be stored a little
- * later than another that happened after it: what is newer than a few seconds
- * is looked through again, but for what was seen. `from` and `seen` are for the
- * next look.
- */
-static const char sql_events[] =
-	"WITH news AS (SELECT * FROM byoc.events"
-	" WHERE ($1::uuid IS NULL OR cluster_id = $1)"
-	" AND created_at > $2::timestamptz AND id <> ALL ($3::uuid[])"
-	" ORDER BY created_at DESC, sequence DESC LIMIT $4::integer),"
-	" edge AS (SELECT clock_timestamp() - interval '15 seconds' AS at)"
+/* $1: one subject, or null: all. Its number is that of its last event, also
+ * while others are being written: who writes one holds the row. */
+#define SUBJECTS                                                               \
+	"SELECT id, sequence FROM byoc.clusters"                               \
+	" WHERE $1::uuid IS NULL OR id = $1"                                   \
+	" UNION ALL SELECT id, sequence FROM byoc.credentials"                 \
+	" WHERE $1::uuid IS NULL OR id = $1"
+
+static const char sql_last_events[] =
+	"WITH last AS (SELECT * FROM byoc.events"
+	" WHERE $1::uuid IS NULL OR cluster_id = $1"
+	" ORDER BY created_at DESC, sequence DESC LIMIT $2::integer)"
 	" SELECT json_build_object("
 	"  'events', (SELECT coalesce(json_agg(" EVENT
-	"   ORDER BY e.created_at, e.sequence), '[]') FROM news e),"
-	"  'from', (SELECT at FROM edge), 'seen', (SELECT coalesce("
-	"   array_agg(e.id), '{}')::text FROM byoc.events e, edge"
-	"   WHERE e.created_at > edge.at AND (e.id = ANY ($3::uuid[])"
-	"   OR e.id IN (SELECT id FROM news))))";
+	"   ORDER BY e.created_at, e.sequence), '[]') FROM last e),"
+	"  'heads', CASE WHEN $3::boolean THEN (SELECT coalesce("
+	"   json_object_agg(id, sequence), '{}') FROM (" SUBJECTS ") s) END)";
 
-struct json_object *console_events(struct console *console, const char *cluster,
-	const char *from, const char *seen, const char *most, struct err *err)
+/* By the numbers and not by time: an event may be stored a little later than
+ * another that happened after it. */
+static const char sql_events_behind[] =
+	"WITH head AS (SELECT key::uuid AS id, value::bigint AS sequence"
+	"  FROM jsonb_each_text($2)),"
+	" behind AS (SELECT s.id, coalesce(h.sequence, 0) AS sequence"
+	"  FROM (" SUBJECTS ") s LEFT JOIN head h USING (id)"
+	"  WHERE s.sequence > coalesce(h.sequence, 0)),"
+	/* A subject's in the order of their numbers, though the clock be set
+	 * back meanwhile. */
+	" news AS (SELECT e.*, max(e.created_at) OVER ("
+	"   PARTITION BY b.id ORDER BY e.sequence) AS place"
+	"  FROM behind b, LATERAL ("
+	"   SELECT * FROM byoc.events WHERE cluster_id = b.id"
+	"   AND sequence > b.sequence"
+	"   UNION ALL SELECT * FROM byoc.events WHERE credential_id = b.id"
+	"   AND sequence > b.sequence) e"
+	"  ORDER BY place, e.sequence LIMIT 1000)"
+	" SELECT json_build_object('events', (SELECT coalesce(json_agg(" EVENT
+	"   ORDER BY e.place, e.sequence), '[]') FROM news e),"
+	"  'more', (SELECT count(*) = 1000 FROM news))";
+
+struct json_object *console_last_events(struct console *console,
+	const char *cluster, const char *most, bool heads, struct err *err)
 {
-	return console_json(console->connection, sql_events,
-		PARAMS(cluster, from, seen, most), err);
+	return console_json(console->connection, sql_last_events,
+		PARAMS(cluster, most, heads ? "true" : "false"), err);
+}
+
+struct json_object *console_events_behind(struct console *console,
+	const char *subject, const char *heads, struct err *err)
+{
+	return console_json(console->connection, sql_events_behind,
+		PARAMS(subject, heads), err);
 }

@@ -17,14 +17,64 @@ static const char sql_run_begin[] =
 	"  ORDER BY (e.data ->> 'run')::integer DESC, e.sequence LIMIT 1), 0) END"
 	" FROM byoc.clusters c WHERE c.id = $1";
 
+/* Milliseconds between two moments; null when there is one of them only. */
+#define SPAN(from, until)                                                      \
+	"(1000 * extract(epoch FROM " until " - " from "))::bigint"
+
+#define NOW UTC("clock_timestamp()")
+#define SINCE_START SPAN("p.started_at", "clock_timestamp()")
+#define TO_FINISH SPAN("p.started_at", "p.finished_at")
+#define SINCE_EVENT SPAN("s.created_at", "e.created_at")
+
 /* The event as it is published; the time since the phase's start with it. */
+#define MOMENTS                                                                \
+	"(SELECT coalesce(json_agg(json_build_object("                         \
+	"   'sequence', e.sequence, 'event', " EVENT ", 'took_ms',"            \
+	"    (SELECT " SINCE_EVENT " FROM byoc.events s"                       \
+	"     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"   \
+	"     AND e.name IN ('phase.done', 'phase.failed')"                    \
+	"     AND s.name = 'phase.started'"                                    \
+	"     AND s.data ->> 'run' = e.data ->> 'run'"                         \
+	"     AND s.data ->> 'phase' = e.data ->> 'phase'"                     \
+	"     AND s.data ->> 'index' = e.data ->> 'index'"                     \
+	"     ORDER BY s.sequence DESC LIMIT 1))"                              \
+	"   ORDER BY e.sequence), '[]') FROM news e)"
+
+#define PHASES                                                                 \
+	"(SELECT coalesce(json_agg(json_build_object("                         \
+	"   'phase', p.phase, 'index', p.index, 'status', p.status,"           \
+	"   'needs', p.needs, 'code', p.code, 'reason', p.reason,"             \
+	"   'from_ms', " SINCE_START ", 'took_ms', " TO_FINISH ")"             \
+	"   ORDER BY cardinality(p.needs), p.phase, p.index), '[]') FROM p)"
+
+/* What a phase waits for; one that failed before has a code, too. */
+#define WAITING                                                                \
+	"(SELECT json_build_object('phase', p.phase, 'index', p.index,"        \
+	"   'reason', p.reason, 'at', " NOW ") FROM p"                         \
+	"  WHERE c.active AND p.status IN ('queued', 'leased')"                \
+	"  AND p.reason IS NOT NULL AND p.code IS NULL LIMIT 1)"
+
+/* Of a run that no event tells of (goal refresh, sweep, survey), since its
+ * first phase began. */
+#define BEGUN_AT                                                               \
+	"coalesce((SELECT min(e.created_at) FROM byoc.events e"                \
+	"   WHERE e.cluster_id = c.id"                                         \
+	"   AND e.name IN ('provisioning', 'deleting', 'repairing')"           \
+	"   AND (e.data ->> 'run')::integer = c.run), min(p.started_at))"
+#define ENDED_AT                                                               \
+	"CASE WHEN c.active THEN clock_timestamp()"                            \
+	" ELSE max(p.finished_at) END"
+#define RUN_MS "(SELECT " SPAN(BEGUN_AT, ENDED_AT) " FROM p)"
+
 static const char sql_watch[] =
 	"WITH news AS ("
 	"  SELECT * FROM byoc.events"
 	"  WHERE cluster_id = $1 AND sequence > $2"
-	"  ORDER BY sequence LIMIT 200)"
+	"  ORDER BY sequence LIMIT 200),"
+	" p AS (SELECT p.* FROM byoc.phases p JOIN byoc.clusters c"
+	"  ON c.id = p.cluster_id AND c.run = p.run WHERE c.id = $1)"
 	" SELECT json_build_object('name', c.name, 'status', c.status,"
-	" 'run', c.run,"
+	" 'run', c.run, 'active', c.active,"
 	" 'code', c.code, 'reason', c.reason, 'endpoint',"
 	" (SELECT 'https://' || host(r.public_address) || ':6443'"
 	"  FROM byoc.resources r WHERE r.cluster_id = c.id"
@@ -33,32 +83,32 @@ static const char sql_watch[] =
 	" AND c.status IN ('running', 'deleted', 'failed')"
 	" AND c.goal <> 'repair'"
 	" AND c.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
-	/* What a phase waits for; one that failed before has a code, too. */
-	" 'waiting', (SELECT json_build_object('phase', p.phase,"
-	"   'index', p.index, 'reason', p.reason,"
-	"   'at', " UTC(
-		"clock_timestamp()") ") FROM byoc.phases p"
-				     "  WHERE p.cluster_id = c.id AND p.run = c.run AND c.active"
-				     "  AND p.status IN ('queued', 'leased')"
-				     "  AND p.reason IS NOT NULL AND p.code IS NULL LIMIT 1),"
-				     " 'done', (SELECT count(*) FROM byoc.phases p WHERE p.cluster_id = c.id"
-				     "          AND p.run = c.run AND p.status = 'done'),"
-				     " 'total', (SELECT count(*) FROM byoc.phases p"
-				     "           WHERE p.cluster_id = c.id AND p.run = c.run),"
-				     " 'moments', (SELECT coalesce(json_agg(json_build_object("
-				     "   'sequence', e.sequence, 'event', " EVENT
-				     ","
-				     "   'took_ms', (SELECT (1000 * extract(epoch FROM"
-				     "      e.created_at - s.created_at))::bigint FROM byoc.events s"
-				     "     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"
-				     "     AND e.name IN ('phase.done', 'phase.failed')"
-				     "     AND s.name = 'phase.started'"
-				     "     AND s.data ->> 'run' = e.data ->> 'run'"
-				     "     AND s.data ->> 'phase' = e.data ->> 'phase'"
-				     "     AND s.data ->> 'index' = e.data ->> 'index'"
-				     "     ORDER BY s.sequence DESC LIMIT 1))"
-				     "   ORDER BY e.sequence), '[]') FROM news e))"
-				     " FROM byoc.clusters c WHERE c.id = $1";
+	" 'waiting', " WAITING ", 'run_ms', " RUN_MS ","
+	" 'done', (SELECT count(*) FROM p WHERE p.status = 'done'),"
+	" 'total', (SELECT count(*) FROM p),"
+	" 'phases', " PHASES ", 'moments', " MOMENTS ")"
+	" FROM byoc.clusters c WHERE c.id = $1";
+
+/* Of the last hundred clusters of the type; a run that failed has no end here.
+ */
+static const char sql_usual_run[] =
+	"WITH mine AS (SELECT c.id, c.type, c.run, g.* FROM byoc.clusters c"
+	"  JOIN (VALUES ('provision', 'provisioning', 'running'),"
+	"   ('teardown', 'deleting', 'deleted'),"
+	"   ('repair', 'repairing', 'repaired')) g (goal, begins, ends)"
+	"  USING (goal) WHERE c.id = $1),"
+	" others AS (SELECT c.id FROM byoc.clusters c JOIN mine USING (type)"
+	"  ORDER BY c.changed_at DESC LIMIT 100),"
+	" runs AS (SELECT"
+	"   min(e.created_at) FILTER (WHERE e.name = mine.begins) AS begun_at,"
+	"   min(e.created_at) FILTER (WHERE e.name = mine.ends) AS ended_at"
+	"  FROM others, mine, byoc.events e WHERE e.cluster_id = others.id"
+	"  AND e.name IN (mine.begins, mine.ends)"
+	"  AND (e.cluster_id, e.data ->> 'run') <> (mine.id, mine.run::text)"
+	"  GROUP BY e.cluster_id, e.data ->> 'run')"
+	" SELECT coalesce((percentile_cont(0.5) WITHIN GROUP (ORDER BY"
+	"  1000 * extract(epoch FROM ended_at - begun_at)))::bigint, -1)"
+	" FROM runs";
 
 /* What is not over lasts until now. */
 static const char sql_timeline[] =
@@ -129,6 +179,18 @@ struct json_object *console_watch(
 	snprintf(number, sizeof number, "%lld", (long long)after);
 	return console_json(
 		console->connection, sql_watch, PARAMS(id, number), err);
+}
+
+bool console_usual_run(struct console *console, const char *id,
+	int64_t *usual_ms, struct err *err)
+{
+	PGresult *row = console_rows(
+		console->connection, sql_usual_run, PARAMS(id), err);
+
+	if (row)
+		*usual_ms = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+	PQclear(row);
+	return row;
 }
 
 struct json_object *console_timeline(
