@@ -25,35 +25,55 @@ static void print_options(const struct command *command)
 			printf("--%s ", text.name);
 }
 
-/* One function: by the words before the one that is being written. */
-static void print_bash(void)
+/* What is offered, by the words before the one that is being written; `at` is
+ * how the shell tells its number, and the two behind the program's name. */
+static void print_cases(const char *at)
 {
-	puts("_byoc() {\n"
-	     "\tlocal words=\n"
-	     "\tcase \"${COMP_CWORD} ${COMP_WORDS[1]-} ${COMP_WORDS[2]-} \" "
-	     "in");
-	fputs("\t\"1 \"*) words=\"", stdout);
+	printf("_byoc() {\n\tlocal offered=\n\tcase \"%s \" in\n", at);
+	fputs("\t\"1 \"*) offered=\"", stdout);
 	print_verbs(NULL);
 	for (const struct noun *noun = nouns; noun->name; noun++)
 		printf("%s ", noun->name);
 	puts("\" ;;");
 	for (const struct noun *noun = nouns; noun->name; noun++) {
-		printf("\t\"2 %s \"*) words=\"", noun->name);
+		printf("\t\"2 %s \"*) offered=\"", noun->name);
 		print_verbs(noun->name);
 		puts("\" ;;");
 	}
 	for (size_t i = 0; commands[i]; i++) {
 		const struct command *command = commands[i];
 		char name[COMMAND_NAME_SIZE];
-		printf("\t*\" %s \"*) words=\"",
+		printf("\t*\" %s \"*) offered=\"",
 			command_name(command->noun, command->verb, name));
 		print_options(command);
 		puts("\" ;;");
 	}
-	puts("\tesac\n"
-	     "\tmapfile -t COMPREPLY < <(compgen -o default -W \"$words\" -- "
-	     "\"${COMP_WORDS[COMP_CWORD]}\")\n"
-	     "}");
+	puts("\tesac");
+}
+
+/* Where nothing is offered, files are. */
+static void print_bash(void)
+{
+	print_cases("${COMP_CWORD} ${COMP_WORDS[1]-} ${COMP_WORDS[2]-}");
+	puts("\tmapfile -t COMPREPLY < <(compgen -o default -W \"$offered\" "
+	     "-- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+	     "}\n"
+	     "complete -F _byoc byoc");
+}
+
+/* For a folder of $fpath, where the file is the function when it is called for
+ * the first time, and to be read by a shell that runs. */
+static void print_zsh(void)
+{
+	puts("#compdef byoc");
+	print_cases("$((CURRENT - 1)) ${words[2]-} ${words[3]-}");
+	puts("\tcompadd -- ${=offered} || _files\n"
+	     "}\n"
+	     "if [[ ${funcstack[1]-} = _byoc ]]; then\n"
+	     "\t_byoc\n"
+	     "else\n"
+	     "\tcompdef _byoc byoc\n"
+	     "fi");
 }
 
 static void print_fish_options(const struct command *command)
@@ -75,7 +95,8 @@ static void print_fish(void)
 	puts("function __byoc_is\n"
 	     "\tset -l words (commandline -opc)\n"
 	     "\tset -e words[1]\n"
-	     "\ttest \"$words[1..(count $argv)]\" = \"$argv\"\n"
+	     "\tset -l last (count $argv)\n"
+	     "\ttest \"$words[1..$last]\" = \"$argv\"\n"
 	     "end\n"
 	     "function __byoc_at\n"
 	     "\ttest (count (commandline -opc)) -eq $argv[1]\n"
@@ -101,20 +122,15 @@ static int run_completion(struct call *call)
 {
 	const char *shell = call->arguments[0];
 
-	if (strcmp(shell, "fish") == 0) {
+	if (strcmp(shell, "fish") == 0)
 		print_fish();
-	} else if (strcmp(shell, "bash") == 0) {
+	else if (strcmp(shell, "bash") == 0)
 		print_bash();
-		puts("complete -F _byoc byoc");
-	} else if (strcmp(shell, "zsh") == 0) {
-		puts("#compdef byoc\n"
-		     "autoload -U +X bashcompinit && bashcompinit");
-		print_bash();
-		puts("complete -F _byoc byoc");
-	} else {
+	else if (strcmp(shell, "zsh") == 0)
+		print_zsh();
+	else
 		return usage(
 			call->command, "%s: want bash, zsh or fish", shell);
-	}
 	return DONE;
 }
 
@@ -122,6 +138,8 @@ const struct command completion_command = {
 	.verb = "completion",
 	.arguments = "SHELL",
 	.summary = "completion of byoc's command lines, for bash, zsh or fish",
-	.details = "For bash: . <(byoc completion bash)",
+	.details = "For bash: . <(byoc completion bash)\n"
+		   "For zsh, after compinit: . <(byoc completion zsh)\n"
+		   "For fish: byoc completion fish | source",
 	.run = run_completion,
 };

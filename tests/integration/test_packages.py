@@ -3,9 +3,12 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
+
+from terminal import Terminal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"  # as users build it
@@ -70,6 +73,48 @@ class Packages(unittest.TestCase):
         self.assertEqual(self.complete("events", "--fo"), ["--follow"])
         self.assertNotIn("--workers", self.complete("cluster", "show", "--"))
 
+    def complete_in_fish(self, line):
+        script = self.root / "usr/share/fish/vendor_completions.d/byoc.fish"
+        said = run("fish", "--no-config", "--command",
+                   f"source {script}; complete --do-complete 'byoc {line}'",
+                   HOME=str(self.root))
+        return [offer.split("\t")[0] for offer in said.splitlines()]
+
+    def test_fish_completes(self):
+        if not shutil.which("fish"):
+            self.skipTest("there is no fish")
+        self.assertLessEqual({"cluster", "status"},
+                             set(self.complete_in_fish("")))
+        self.assertEqual(self.complete_in_fish("cluster cr"), ["create"])
+        self.assertEqual(self.complete_in_fish("cluster create --work"),
+                         ["--workers"])
+        self.assertNotIn("--workers", self.complete_in_fish("cluster show --"))
+        self.assertNotIn("create", self.complete_in_fish("dead "))
+
+    def test_zsh_completes(self):
+        """At a prompt: zsh's completion is its line editor's."""
+        if not shutil.which("zsh"):
+            self.skipTest("there is no zsh")
+        folder = self.root / "usr/share/zsh/vendor-completions"
+        zsh = Terminal("zsh", "-f", "-i", environment={
+            "PATH": os.environ["PATH"], "HOME": str(self.root),
+            "TERM": "dumb", "PS1": "> "})
+        self.addCleanup(zsh.stop)
+        zsh.until(lambda said: "> " in said)
+        zsh.type(f"fpath=({folder} $fpath); autoload -U compinit;"
+                 " compinit -u -D; PS1='re''ady> '\n")
+        for line, whole in (("cl", "cluster"), ("statu", "status"),
+                            ("cluster cr", "cluster create"),
+                            ("events --fo", "events --follow"),
+                            ("cluster create --work",
+                             "cluster create --workers")):
+            zsh.until(lambda said: "ready> " in said)
+            zsh.said = ""
+            # The line goes between quotes, and is printed.
+            zsh.type(f"byoc {line}\t\x01: '\x05'; print -r \"<$_>\"\n")
+            self.assertEqual(zsh.until(lambda said: re.search(
+                r"\n<byoc (.*?) ?>\r", said))[1], whole)
+
     def test_the_manual_has_every_command(self):
         page = self.root / "usr/share/man/man1/byoc.1"
         shown = run("man", "--warnings", "--encoding=utf8", page,
@@ -101,7 +146,7 @@ class Packages(unittest.TestCase):
         [package] = self.packages.glob("*.deb")
         fields = run("dpkg-deb", "--field", package)
         for needed in ("libpq5", "librabbitmq4", "libcurl4", "libsodium23",
-                       "ca-certificates"):
+                       "libsmartcols1", "ca-certificates"):
             self.assertIn(needed, fields)
         files = {line.split()[-1].removeprefix("./") for line in run(
             "dpkg-deb", "--contents", package).splitlines()}
