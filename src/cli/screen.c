@@ -120,7 +120,7 @@ void screen_show(struct screen *screen, char *text)
 		abort();
 	print_above(out, screen);
 	for (; (end = strchr(line, '\n')); line = end + 1)
-		fprintf(out, "%.*s\033[K\r\n", (int)(end - line), line);
+		fprintf(out, "%.*s\033[K\n", (int)(end - line), line);
 	fputs("\033[J", out);
 	fclose(out);
 	write_all(frame, size);

@@ -317,8 +317,7 @@ static void tell_rest(FILE *out, int64_t run_ms, int64_t usual_ms)
 
 	if (usual_ms < 0 || run_ms < 0)
 		return;
-	span_short(
-		(left_ms > 0 ? left_ms + 999 : usual_ms) / 1000 * 1000, span);
+	span_rough(left_ms > 0 ? left_ms + 999 : usual_ms, span);
 	if (left_ms > 0)
 		fprintf(out, ", about %s left", span);
 	else

@@ -1,5 +1,6 @@
 """A program on a terminal of its own, as a person has one."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -14,6 +15,7 @@ PATIENCE = 20
 class Terminal:
     def __init__(self, *command, environment, columns=80, rows=24):
         self.said = ""
+        self.decode = codecs.getincrementaldecoder("utf-8")().decode
         self.process, self.file = pty.fork()
         if self.process == 0:
             os.execvpe(command[0], command, environment)
@@ -34,7 +36,7 @@ class Terminal:
             more = os.read(self.file, 65536)
         except OSError:  # nobody is there any more
             return False
-        self.said += more.decode()
+        self.said += self.decode(more)
         return bool(more)
 
     def until(self, found):

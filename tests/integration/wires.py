@@ -1,6 +1,7 @@
 """What may lie between a worker and a service, and fail without a word: a wire
 that passes nothing on, a nameserver that does not answer."""
 
+import contextlib
 import socket
 import socketserver
 import threading
@@ -10,12 +11,12 @@ class Wire:
     """Passes a port's bytes on to a service. While it is cut, connections stay
     open, new ones are taken, and nothing comes through."""
 
-    def __init__(self, service):
+    def __init__(self, service, port=0):
         self.service = service
         self.whole = threading.Event()
         self.whole.set()
         self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         spawn(self.accept)
 
@@ -48,10 +49,15 @@ class Wire:
         self.whole.set()
 
     def stop(self):
+        """Breaks all off; nothing listens there any more. May be repeated."""
+        if self.listener.fileno() < 0:
+            return
         self.mend()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for end in self.sockets:
+            with contextlib.suppress(OSError):  # it is closed already
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
 
