@@ -159,9 +159,13 @@ const struct command cluster_watch_command = {
 	.verb = "watch",
 	.arguments = "ID",
 	.summary = "follow what happens to a cluster until it is done",
-	.details = "Shows every event of the current run. Ends with 0 when the "
-		   "cluster is running or\ndeleted, with 1 when it failed. "
-		   "Goes on by itself after a restart of the database.\n"
+	.details = "On a terminal: the current run as a tree of its phases; "
+		   "else a line for each of its\nevents. Ends with 0 when the "
+		   "cluster is running or deleted, with 1 when it failed.\n"
+		   "With BYOC_AMQP_URL, events say when to look into the "
+		   "database; without, or while the\nbroker is away, it looks "
+		   "twice a second. Goes on by itself after a restart of "
+		   "either.\n"
 		   "With --output json: one event (CloudEvents 1.0) per line.",
 	.takes = BIT(OPTION_OUTPUT),
 	.needs = NEED_DATABASE,

@@ -179,6 +179,12 @@ class RolesAtTheBroker(SystemCase):
                                   env=environment, capture_output=True,
                                   text=True)
             self.assertEqual(done.returncode, 0, f"{command}: {done.stderr}")
+        cluster = self.world.create_cluster()
+        done = subprocess.run([program("byoc"), "cluster", "watch", cluster],
+                              env=environment, capture_output=True, text=True)
+        # And it was not the database that told them.
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.world.delete_cluster(cluster)
 
     def test_workers_come_as_their_own_user(self):
         rows = subprocess.run(
