@@ -262,4 +262,13 @@ def server(name="server", **more):
             "location": "fsn1", **more}
 
 
+def https_service(*certificates):
+    """A balancer's service that ends TLS with them."""
+    return {"protocol": "https", "listen_port": 443, "destination_port": 80,
+            "proxyprotocol": False,
+            "health_check": {"protocol": "tcp", "port": 80, "interval": 15,
+                             "timeout": 10, "retries": 3},
+            "http": {"certificates": [one["id"] for one in certificates]}}
+
+
 PRIVATE = {"enable_ipv4": False, "enable_ipv6": False}

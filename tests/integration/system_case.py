@@ -75,14 +75,20 @@ class SystemCase(unittest.TestCase):
     def make_foreign_things(self):
         """What somebody else has in the same project."""
         network = self.sim.make_network("theirs", "10.0.0.0/16")
-        self.sim.make_server("their-server", networks=[network["id"]],
-                             labels={"app": "shop"})
+        server = self.sim.make_server(
+            "their-server", networks=[network["id"]], labels={"app": "shop"})
         for path, body in (
                 ("/volumes", {"name": "their-volume", "size": 10,
                               "location": "fsn1"}),
                 ("/firewalls", {"name": "their-firewall"}),
                 ("/placement_groups", {"name": "their-group",
                                        "type": "spread"}),
+                ("/floating_ips", {"name": "their-address", "type": "ipv4",
+                                   "server": server["id"]}),
+                ("/certificates", {
+                    "name": "their-certificate", "type": "managed",
+                    "domain_names": ["their.example"],
+                    "labels": {"hcloud-ccm/service-uid": "theirs"}}),
                 ("/load_balancers", {"name": "their-balancer",
                                      "load_balancer_type": "lb11",
                                      "location": "fsn1",

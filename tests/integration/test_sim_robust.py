@@ -144,6 +144,15 @@ class Robust(SimCase):
         self.torment("POST", "/primary_ips", {
             "name": "ip", "type": "ipv4", "assignee_type": "server",
             "location": "fsn1", "auto_delete": True, "labels": {}})
+        self.torment("POST", "/floating_ips", {
+            "name": "float", "type": "ipv4", "home_location": "fsn1",
+            "description": "x", "labels": {}})
+        self.torment("POST", "/certificates", {
+            "name": "web", "type": "managed", "domain_names": ["a.example"],
+            "labels": {}})
+        self.torment("POST", "/certificates", {
+            "name": "own", "type": "uploaded", "certificate": "x",
+            "private_key": "x", "labels": {}})
 
 
 class RobustControl(SimCase):

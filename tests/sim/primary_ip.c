@@ -44,7 +44,7 @@ struct resource *primary_ip_of(
 	return NULL;
 }
 
-static void add_dns_ptr(struct json_object *body, const char *address)
+void add_dns_ptr(struct json_object *body, const char *address)
 {
 	struct json_object *all = json_object_new_array();
 	struct json_object *one = json_object_new_object();

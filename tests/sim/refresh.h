@@ -20,5 +20,7 @@ void load_balancer_leave(struct project *project, struct resource *balancer);
 void volume_refresh(struct project *project, struct resource *volume);
 void primary_ip_leave(struct project *project, struct resource *ip);
 void primary_ip_refresh(struct project *project, struct resource *ip);
+void floating_ip_refresh(struct project *project, struct resource *ip);
+void certificate_refresh(struct project *project, struct resource *certificate);
 
 #endif

@@ -26,8 +26,10 @@ const struct kind_facts kinds[KIND_COUNT] = {
 	[KIND_VOLUME] = {"volume", "volumes", volume_refresh, NULL},
 	[KIND_PRIMARY_IP] = {"primary_ip", "primary_ips", primary_ip_refresh,
 		primary_ip_leave},
-	[KIND_FLOATING_IP] = {"floating_ip", "floating_ips", NULL, NULL},
-	[KIND_CERTIFICATE] = {"certificate", "certificates", NULL, NULL},
+	[KIND_FLOATING_IP] = {"floating_ip", "floating_ips",
+		floating_ip_refresh, NULL},
+	[KIND_CERTIFICATE] = {"certificate", "certificates",
+		certificate_refresh, NULL},
 	[KIND_ACTION] = {"action", "actions", action_refresh, NULL},
 };
 

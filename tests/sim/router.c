@@ -50,14 +50,14 @@
 #define VOLUME(command, handle) ACT(KIND_VOLUME, "/volumes", command, handle)
 #define PRIMARY_IP(command, handle)                                            \
 	ACT(KIND_PRIMARY_IP, "/primary_ips", command, handle)
+#define FLOATING_IP(command, handle)                                           \
+	ACT(KIND_FLOATING_IP, "/floating_ips", command, handle)
 
 const struct route api_routes[] = {
 	READ(KIND_LOCATION, "/locations"),
 	READ(KIND_SERVER_TYPE, "/server_types"),
 	READ(KIND_LOAD_BALANCER_TYPE, "/load_balancer_types"),
 	READ(KIND_IMAGE, "/images"),
-	READ(KIND_FLOATING_IP, "/floating_ips"),
-	READ(KIND_CERTIFICATE, "/certificates"),
 	{"GET", "/datacenters", KIND_LOCATION, gone},
 	{"GET", "/pricing", KIND_LOCATION, get_pricing},
 
@@ -123,6 +123,20 @@ const struct route api_routes[] = {
 	PRIMARY_IP("assign", assign_primary_ip),
 	PRIMARY_IP("unassign", unassign_primary_ip),
 	PRIMARY_IP("change_protection", change_protection),
+
+	READ(KIND_FLOATING_IP, "/floating_ips"),
+	{"POST", "/floating_ips", KIND_FLOATING_IP, create_floating_ip},
+	{"PUT", "/floating_ips/{id}", KIND_FLOATING_IP, update_floating_ip},
+	{"DELETE", "/floating_ips/{id}", KIND_FLOATING_IP, delete_floating_ip},
+	ACTIONS(KIND_FLOATING_IP, "/floating_ips"),
+	FLOATING_IP("assign", assign_floating_ip),
+	FLOATING_IP("unassign", unassign_floating_ip),
+	FLOATING_IP("change_protection", change_protection),
+
+	CHANGE(KIND_CERTIFICATE, "/certificates", create_certificate,
+		delete_certificate),
+	ACTIONS(KIND_CERTIFICATE, "/certificates"),
+	ACT(KIND_CERTIFICATE, "/certificates", "retry", retry_certificate),
 
 	{NULL, NULL, 0, NULL},
 };

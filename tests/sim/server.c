@@ -288,6 +288,8 @@ void server_leave(struct project *project, struct resource *server)
 	release_ips(project, server->id);
 	shelf_each(shelf_of(project, KIND_VOLUME),
 		other) if (other->holder == server->id) other->holder = 0;
+	shelf_each(shelf_of(project, KIND_FLOATING_IP),
+		other) if (other->holder == server->id) other->holder = 0;
 	shelf_each(shelf_of(project, KIND_FIREWALL), other)
 		firewall_release(other, server->id);
 	shelf_each(shelf_of(project, KIND_LOAD_BALANCER), other)

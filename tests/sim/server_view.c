@@ -90,6 +90,18 @@ static struct json_object *firewalls(
 	return views;
 }
 
+/* Volumes, or floating IPs. */
+static struct json_object *held(
+	struct project *project, enum kind kind, int64_t server)
+{
+	struct json_object *ids = json_object_new_array();
+	struct resource *other;
+
+	shelf_each(shelf_of(project, kind), other) if (other->holder == server)
+		json_add_number(ids, other->id);
+	return ids;
+}
+
 static struct json_object *public_net(
 	struct project *project, const struct resource *server)
 {
@@ -97,20 +109,10 @@ static struct json_object *public_net(
 
 	json_put(net, "ipv4", public_ip(project, server, "ipv4"));
 	json_put(net, "ipv6", public_ip(project, server, "ipv6"));
-	json_put(net, "floating_ips", json_object_new_array());
+	json_put(net, "floating_ips",
+		held(project, KIND_FLOATING_IP, server->id));
 	json_put(net, "firewalls", firewalls(project, server));
 	return net;
-}
-
-static struct json_object *volumes(struct project *project, int64_t server)
-{
-	struct json_object *ids = json_object_new_array();
-	struct resource *volume;
-
-	shelf_each(shelf_of(project, KIND_VOLUME),
-		volume) if (volume->holder == server)
-		json_add_number(ids, volume->id);
-	return ids;
 }
 
 static struct json_object *load_balancers(
@@ -134,7 +136,7 @@ void server_refresh(struct project *project, struct resource *server)
 	json_put_flag(body, "locked", server->busy > 0);
 	json_put(body, "private_net", private_nets(server));
 	json_put(body, "public_net", public_net(project, server));
-	json_put(body, "volumes", volumes(project, server->id));
+	json_put(body, "volumes", held(project, KIND_VOLUME, server->id));
 	json_put(body, "load_balancers", load_balancers(project, server));
 	json_put(body, "placement_group",
 		group ? resource_view(project, group) : NULL);

@@ -58,20 +58,27 @@ static struct json_object *read_check(
 	return check;
 }
 
+static struct json_object *read_certificates(struct fields *in)
+{
+	struct json_object *ids = may_list(in, "certificates", json_type_int);
+
+	for (size_t i = 0; i < json_count(ids); i++)
+		require_resource(in->call, KIND_CERTIFICATE,
+			json_object_get_int64(json_nth(ids, i)),
+			"certificates");
+	return ids ? json_copy(ids) : json_object_new_array();
+}
+
 static struct json_object *read_http(struct fields *outer)
 {
 	struct fields in = fields_in(outer, "http");
 	struct json_object *http = json_object_new_object();
-	struct json_object *certificates =
-		may_list(&in, "certificates", json_type_int);
 
 	json_put_text(http, "cookie_name",
 		may_text(&in, "cookie_name", "HCLBSTICKY"));
 	json_put_number(http, "cookie_lifetime",
 		may_number(&in, "cookie_lifetime", 1, INT32_MAX, 300));
-	json_put(http, "certificates",
-		certificates ? json_copy(certificates)
-			     : json_object_new_array());
+	json_put(http, "certificates", read_certificates(&in));
 	json_put_flag(
 		http, "redirect_http", may_flag(&in, "redirect_http", false));
 	json_put_flag(http, "sticky_sessions",

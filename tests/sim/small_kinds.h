@@ -36,5 +36,17 @@ struct resource *primary_ip_of(
 /* The next address from a range that is nobody's. */
 void public_ipv4(struct world *world, char text[static 32]);
 void public_ipv6(struct world *world, const char *ending, char text[static 32]);
+/* Its name in the DNS, as it has one from the beginning. */
+void add_dns_ptr(struct json_object *body, const char *address);
+
+bool create_floating_ip(struct call *call);
+bool update_floating_ip(struct call *call);
+bool delete_floating_ip(struct call *call);
+bool assign_floating_ip(struct call *call);
+bool unassign_floating_ip(struct call *call);
+
+bool create_certificate(struct call *call);
+bool delete_certificate(struct call *call);
+bool retry_certificate(struct call *call);
 
 #endif

@@ -74,7 +74,8 @@ struct resource {
 	struct json_object *hidden; /* what only /_sim/state shows, or NULL */
 	unsigned busy;              /* running actions that lock it */
 
-	/* Volume, primary IP: its server. Server: its placement group. */
+	/* Volume, primary and floating IP: its server. Server: its placement
+	 * group. */
 	int64_t holder;
 
 	struct attachment nets[MAX_NETS];
