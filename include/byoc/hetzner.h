@@ -135,14 +135,14 @@ struct seen {
 	const char *name;                   /* borrowed from the reply */
 	struct json_object *labels;         /* borrowed from the reply */
 	const char *created;                /* RFC 3339; borrowed */
-	char public_address[ADDRESS_SIZE];  /* of a server, a load balancer, a
-					     * primary IP */
+	char public_address[ADDRESS_SIZE];  /* of a server, a load balancer, an
+					     * IP */
 	char private_address[ADDRESS_SIZE]; /* its first private one */
 	int64_t network;                    /* the first network it is on */
-	int64_t server;                     /* that a volume is attached to */
-	bool deleting;                      /* a server on its way out */
-	bool protected_from_deletion;       /* protection.delete */
-	struct json_object *object;         /* the whole of it; borrowed */
+	int64_t server;               /* that a volume or floating IP is at */
+	bool deleting;                /* a server on its way out */
+	bool protected_from_deletion; /* protection.delete */
+	struct json_object *object;   /* the whole of it; borrowed */
 };
 
 /* Reads the object under `kind`'s singular key (a 201 or a GET by id). */

@@ -111,6 +111,8 @@ enum resource_kind {
 	RESOURCE_PLACEMENT_GROUP,
 	RESOURCE_SSH_KEY,
 	RESOURCE_PRIMARY_IP,
+	RESOURCE_FLOATING_IP,
+	RESOURCE_CERTIFICATE,
 	RESOURCE_KIND_COUNT,
 };
 extern const struct words resource_kind_words;

@@ -46,7 +46,7 @@ struct fact_resource {
 	/* Taking away. */
 	enum fate fate;     /* of one that is to be removed */
 	bool to_keep;       /* a volume that only loses our label */
-	bool attached;      /* a volume that has to be detached first */
+	bool attached;      /* a volume, a floating IP: to be detached first */
 	bool tried;         /* in this lease */
 	bool held;          /* it is protected */
 	const char *labels; /* of a volume to keep, as JSON; the arena's */
@@ -260,6 +260,7 @@ struct phase {
 	enum resource_kind kind;  /* what it makes or removes */
 	bool opens_secrets;       /* wants token, authorities, join_token */
 	bool surveys;             /* changes nothing: what it finds is told */
+	bool by_label;            /* no records are left to go by */
 
 	const char *role; /* label of the servers it makes; NULL: none */
 

@@ -194,7 +194,7 @@ CREATE TABLE byoc.resources (
     kind text NOT NULL
         CHECK (kind IN ('load_balancer', 'server', 'volume', 'network',
                         'firewall', 'placement_group', 'ssh_key',
-                        'primary_ip')),
+                        'primary_ip', 'floating_ip', 'certificate')),
     hetzner_id bigint NOT NULL CHECK (hetzner_id > 0),
     name text NOT NULL,
     phase text NOT NULL,

@@ -41,6 +41,7 @@ static const struct meaning meanings[] = {
 	{"locked", REPLY_BUSY, NULL, NULL},
 	{"resource_in_use", REPLY_BUSY, NULL, NULL},
 	{"primary_ip_assigned", REPLY_BUSY, NULL, NULL},
+	{"must_be_unassigned", REPLY_BUSY, NULL, NULL},
 	{"invalid_input", REPLY_REFUSED, NULL, NULL},
 	{"json_error", REPLY_REFUSED, NULL, NULL},
 	{"protected", REPLY_PROTECTED, NULL, NULL},

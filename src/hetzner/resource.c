@@ -17,6 +17,8 @@ static const char *const plurals[] = {
 	[RESOURCE_PLACEMENT_GROUP] = "placement_groups",
 	[RESOURCE_SSH_KEY] = "ssh_keys",
 	[RESOURCE_PRIMARY_IP] = "primary_ips",
+	[RESOURCE_FLOATING_IP] = "floating_ips",
+	[RESOURCE_CERTIFICATE] = "certificates",
 };
 _Static_assert(COUNT(plurals) == RESOURCE_KIND_COUNT, "name every kind");
 
@@ -35,7 +37,7 @@ static void read_public(const struct json_in *object, struct seen *seen)
 	struct json_in public_net, ipv4;
 
 	json_opt_text(object, "ip", seen->public_address,
-		sizeof seen->public_address); /* a primary IP is one */
+		sizeof seen->public_address); /* an IP is one */
 	if (json_opt_into(object, "public_net", &public_net) &&
 		json_opt_into(&public_net, "ipv4", &ipv4))
 		json_opt_text(&ipv4, "ip", seen->public_address,

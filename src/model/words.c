@@ -97,6 +97,8 @@ static const char *const resource_kind_text[] = {
 	[RESOURCE_PLACEMENT_GROUP] = "placement_group",
 	[RESOURCE_SSH_KEY] = "ssh_key",
 	[RESOURCE_PRIMARY_IP] = "primary_ip",
+	[RESOURCE_FLOATING_IP] = "floating_ip",
+	[RESOURCE_CERTIFICATE] = "certificate",
 };
 WORDS("resource kind", resource_kind_text, RESOURCE_KIND_COUNT)
 resource_kind_words = {"kind", resource_kind_text, RESOURCE_KIND_COUNT};

@@ -189,7 +189,7 @@ int64_t pricing_net(const struct json_in *in, const char *key);
 /* What decides the price of something that was seen. */
 void bill_read(const struct seen *seen, struct bill *bill);
 /* Its price a month by Hetzner's list; 0: it costs nothing. A server's without
- * its addresses: these are primary IPs, and listed by themselves. */
+ * its addresses: these are listed by themselves. */
 void bill_price(const struct json_in *pricing, enum resource_kind kind,
 	struct bill *bill);
 /* What an entry of `list`, whose `key` is `name`, costs a month in a location;
@@ -216,12 +216,33 @@ bool remove_is_sweep(const struct facts *facts);
 /* Is one of this kind recorded, and not merely seen at a server? */
 bool remove_is_recorded(const struct facts *facts, enum resource_kind kind);
 
+/* companions.c: what is at the cluster's servers and balancers. */
+
+/* Nobody makes them for a cluster: they are found where they are used. */
+bool remove_is_lent(enum resource_kind kind);
+/* To be judged when that which it is at is gone. */
+bool remove_is_candidate(const struct fact_resource *fact);
+void remove_drop_candidate(
+	struct facts *facts, enum resource_kind kind, int64_t id);
+/* The ids that an object lists under `key`. */
+void remove_add_ids(struct facts *facts, const struct json_in *in,
+	const char *key, struct found *found);
+/* Records candidates; of certificates, whether one is new. */
+void remove_add_companions(struct facts *facts, const struct seen *server);
+bool remove_add_certificates(struct facts *facts, const struct seen *balancer);
+/* Did the controller make it, for a Service whose balancer used it? */
+bool remove_is_of_our_service(
+	const struct facts *facts, const struct seen *certificate);
+/* Who has the use of a floating IP or certificate. */
+struct remove_users {
+	bool ours, others;
+};
+struct remove_users remove_users_of(const struct facts *facts,
+	enum resource_kind kind, const struct seen *seen);
+
 /* list.c: reads answers, judges what they show by belongs.c, and records what
  * goes with the cluster and notes what stays. */
 bool remove_learn_networks(
-	struct facts *facts, const struct reply *reply, struct err *err);
-/* The cluster's servers, and what is at them. */
-bool remove_learn_servers(
 	struct facts *facts, const struct reply *reply, struct err *err);
 /* Any list of a kind; nothing in it is trusted to fit what was asked for. */
 bool remove_learn_listed(struct facts *facts, enum resource_kind kind,

@@ -151,6 +151,8 @@ const char *kind_noun(enum resource_kind kind)
 		[RESOURCE_PLACEMENT_GROUP] = "placement group",
 		[RESOURCE_SSH_KEY] = "SSH key",
 		[RESOURCE_PRIMARY_IP] = "primary IP",
+		[RESOURCE_FLOATING_IP] = "floating IP",
+		[RESOURCE_CERTIFICATE] = "certificate",
 	};
 	_Static_assert(COUNT(nouns) == RESOURCE_KIND_COUNT, "name every kind");
 	return nouns[kind];

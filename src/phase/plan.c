@@ -152,6 +152,8 @@ enum {
 	PLACEMENT_GROUPS,
 	SSH_KEYS,
 	PRIMARY_IPS,
+	FLOATING_IPS,
+	CERTIFICATES,
 	SWEEP,
 	TEARDOWN_COUNT,
 };
@@ -185,6 +187,9 @@ static const struct phase teardown[] = {
 		},
 	[SSH_KEYS] = REMOVES("ssh_keys", RESOURCE_SSH_KEY, HALT),
 	[PRIMARY_IPS] = REMOVES("primary_ips", RESOURCE_PRIMARY_IP, SERVERS),
+	[FLOATING_IPS] = REMOVES("floating_ips", RESOURCE_FLOATING_IP, SERVERS),
+	/* As long as there is a server, Kubernetes may use one. */
+	[CERTIFICATES] = REMOVES("certificates", RESOURCE_CERTIFICATE, SERVERS),
 	/* Once more through everything: only nothing found is the end. */
 	[SWEEP] =
 		{
@@ -211,6 +216,7 @@ static const struct phase sweep[] = {
 		.name = "sweep",
 		.steps = remove_steps,
 		.kind = RESOURCE_KIND_COUNT,
+		.by_label = true,
 	},
 };
 

@@ -69,6 +69,8 @@ void bill_read(const struct seen *seen, struct bill *bill)
 {
 	static const char *const types[] = {
 		"server_type", "load_balancer_type"};
+	/* A floating IP goes from place to place, and has a home. */
+	static const char *const places[] = {"location", "home_location"};
 	struct err ignored = {0};
 	struct json_in object = {seen->object, "object", &ignored}, inner;
 
@@ -79,9 +81,10 @@ void bill_read(const struct seen *seen, struct bill *bill)
 				&inner, "name", bill->type, sizeof bill->type);
 	if (!bill->type[0])
 		json_opt_text(&object, "type", bill->type, sizeof bill->type);
-	if (json_opt_into(&object, "location", &inner))
-		json_opt_text(
-			&inner, "name", bill->location, sizeof bill->location);
+	for (size_t i = 0; i < COUNT(places); i++)
+		if (json_opt_into(&object, places[i], &inner))
+			json_opt_text(&inner, "name", bill->location,
+				sizeof bill->location);
 	json_opt_i64(&object, "size", &bill->gigabytes);
 }
 
@@ -109,9 +112,9 @@ void bill_price(const struct json_in *pricing, enum resource_kind kind,
 			"name", bill->type, bill->location);
 	else if (kind == RESOURCE_VOLUME)
 		bill->price = volume_price(pricing, bill);
-	else if (kind == RESOURCE_PRIMARY_IP)
-		bill->price = pricing_of_type(pricing, "primary_ips", "type",
-			bill->type, bill->location);
+	else if (kind == RESOURCE_PRIMARY_IP || kind == RESOURCE_FLOATING_IP)
+		bill->price = pricing_of_type(pricing, kind_plural(kind),
+			"type", bill->type, bill->location);
 	else
 		bill->price = 0;
 }

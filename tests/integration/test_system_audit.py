@@ -54,9 +54,16 @@ class Audit(SystemCase):
                                    "labels": {CLUSTER: gone}})
         self.sim.post("/firewalls", {"name": "wall",
                                      "labels": {CLUSTER: gone}})
+        self.sim.post("/floating_ips", {"name": "vip", "type": "ipv4",
+                                        "home_location": "fsn1",
+                                        "labels": {CLUSTER: gone}})
+        self.sim.settle(self.sim.post("/certificates", {
+            "name": "tls", "type": "managed", "domain_names": ["a.example"],
+            "labels": {CLUSTER: gone}}))
         found = self.audit(self.world.credential())
         self.assertEqual(self.names(found["orphans"]), {
-            ("server", "left"), ("volume", "data"), ("firewall", "wall")})
+            ("server", "left"), ("volume", "data"), ("firewall", "wall"),
+            ("floating_ip", "vip"), ("certificate", "tls")})
         by = {line["name"]: line for line in found["orphans"]}
         self.assertIn("deleted", by["data"]["why"])
         self.assertEqual(by["data"]["cluster_id"], gone)
@@ -85,6 +92,11 @@ class Audit(SystemCase):
     def test_strangers(self):
         cluster = self.running(workers=1)
         self.sim.make_server("shop")
+        self.sim.post("/floating_ips", {"name": "shop-ip", "type": "ipv4",
+                                        "home_location": "fsn1"})
+        self.sim.post("/floating_ips", {
+            "name": "our-ip", "type": "ipv4",
+            "server": self.thing("servers", "worker-0")["id"]})
         network = self.thing("networks", "network")
         self.sim.post("/load_balancers", {
             "name": "front", "load_balancer_type": "lb11", "location": "fsn1",
@@ -100,6 +112,8 @@ class Audit(SystemCase):
         self.assertIn(("server", "shop"), strangers)
         self.assertIn(("load_balancer", "front"), strangers)
         self.assertNotIn(("load_balancer", "ours"), strangers)
+        self.assertIn(("floating_ip", "shop-ip"), strangers)
+        self.assertNotIn(("floating_ip", "our-ip"), strangers)
         self.assertNotIn(("network", "free"), strangers)
         self.assertEqual((found["orphans"], found["drift"]), ([], []))
         self.assertTrue(all(float(line["price_month"]) > 0

@@ -5,7 +5,7 @@ One World; each test has clusters of its own."""
 import unittest
 
 import contract
-from sim import wait_for
+from sim import https_service, wait_for
 from system_case import CLUSTER, SystemCase
 
 OTHER = "0" * 32 + "other" * 6 + "ab"
@@ -38,6 +38,19 @@ class Receipts(SystemCase):
         made = self.sim.post("/volumes", {"name": name, "size": 10, **more})
         self.sim.settle(made)
         return made["volume"]
+
+    def address(self, name, **more):
+        made = self.sim.post("/floating_ips", {
+            "name": name, "type": "ipv4", **more})
+        self.sim.settle(made)
+        return made["floating_ip"]
+
+    def certificate(self, name, service):
+        made = self.sim.post("/certificates", {
+            "name": name, "type": "managed", "domain_names": ["a.example"],
+            "labels": {"hcloud-ccm/service-uid": service}})
+        self.sim.settle(made)
+        return made["certificate"]
 
     def receipt(self, cluster):
         """{(fate, kind, name)} as the operator sees it."""
@@ -106,6 +119,45 @@ class Receipts(SystemCase):
         self.assertEqual({line["name"] for line in told["deleted"]}, deleted)
         self.assertEqual([line["name"] for line in told["kept"]], ["own"])
         self.assertIn("swept_at", told)
+        self.assertEqual(self.world.resources(cluster), set())
+
+    def test_addresses_and_certificates_that_are_lent(self):
+        """A floating IP goes with the servers that it is at, a certificate
+        with the balancers of the Service that it was made for."""
+        before = self.make_foreign_things()
+        cluster = self.running(workers=1)
+        worker = self.thing(cluster, "servers", "worker")
+        network = self.thing(cluster, "networks")
+        self.address("vip", server=worker["id"])
+        kept = self.address("kept", server=worker["id"])
+        made = self.certificate("made", "of-ours")
+        shared = self.certificate("shared", "of-ours")
+        own = self.certificate("own", "of-nobody")
+        self.balancer("ccm", labels={"hcloud-ccm/service-uid": "of-ours"},
+                      network=network["id"],
+                      services=[https_service(made, shared, own)])
+        self.balancer("elsewhere", services=[https_service(shared)])
+        self.sim.protect("floating_ips", kept["id"])
+        plan = self.plan(cluster)
+        goes = {line["name"]: line["price_month"] for line in plan["goes"]}
+        self.assertEqual((goes["vip"], goes["made"]), ("3.0000", "0.0000"))
+        self.assertEqual({line["name"] for line in plan["stays"]},
+                         {"kept", "shared", "own"})
+        self.delete(cluster)
+        self.wait_code(cluster, "protected")
+        self.assertIn("kept", self.last(cluster, "stalled")["reason"])
+        self.sim.protect("floating_ips", kept["id"], False)
+        self.delete(cluster)
+        self.world.wait_status(cluster, "deleted")
+        self.assertEqual({name for _, _, name in self.existing() - before},
+                         {"shared", "own", "elsewhere"})
+        receipt = self.receipt(cluster)
+        self.assertLessEqual(
+            {("deleted", "floating_ip", "vip"),
+             ("deleted", "floating_ip", "kept"),
+             ("deleted", "certificate", "made")}, receipt)
+        self.assertEqual({name for fate, _, name in receipt if fate == "kept"},
+                         {"shared", "own"})
         self.assertEqual(self.world.resources(cluster), set())
 
     def test_neighbours_keep_the_network_until_they_leave(self):

@@ -1,5 +1,6 @@
 /* A tiny Hetzner: see the header. */
 #include "phase_fake.h"
+#include "phase_fake_parts.h"
 #include "phase_harness.h"
 
 #include <byoc/json.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTION_TAKES = 3, BOOT_TAKES = 12 };
+enum { ACTION_TAKES = 3 };
 
 void fake_begin(struct fake *fake)
 {
@@ -100,8 +101,7 @@ static void drop(struct fake *fake, struct fake_thing *thing)
 {
 	for (size_t i = 0; i < fake->count; i++) {
 		struct fake_thing *other = &fake->things[i];
-		if (other->kind == RESOURCE_VOLUME &&
-			other->server == thing->id)
+		if (other->server == thing->id)
 			other->server = 0;
 		if (other->target == thing->id)
 			other->target = 0;
@@ -141,119 +141,6 @@ static const char *new_action(struct fake *fake, struct fake_thing *thing)
 	return arena_format(fake->arena,
 		"{\"id\":%lld,\"status\":\"running\",\"error\":null}",
 		(long long)fake->last_id);
-}
-
-static const char *labels_of(struct fake *fake, const struct fake_thing *thing)
-{
-	if (thing->controllers)
-		return "{\"hcloud-ccm/service-uid\":\"u\"}";
-	if (thing->scalers)
-		return "{\"hcloud/node-group\":\"g\"}";
-	if (thing->kept)
-		return "{\"mengi.cloud/kept-from\":\"" CLUSTER_ID "\"}";
-	if (thing->drivers && !thing->cluster[0])
-		return "{\"managed-by\":\"csi-driver\"}";
-	if (!thing->cluster[0])
-		return "{\"theirs\":\"yes\"}";
-	return arena_format(fake->arena,
-		"{\"" LABEL_CLUSTER "\":\"%s\",\"" LABEL_PHASE "\":\"%s\"}",
-		thing->cluster, thing->phase);
-}
-
-static const char *members_of(struct fake *fake, enum resource_kind kind,
-	const struct fake_thing *network)
-{
-	const char *text = "";
-
-	for (size_t i = 0; i < fake->count; i++)
-		if (fake->things[i].kind == kind &&
-			fake->things[i].network == network->id)
-			text = arena_format(fake->arena, "%s%s%lld", text,
-				*text ? "," : "",
-				(long long)fake->things[i].id);
-	return text;
-}
-
-/* Volumes, or balancers, that are at a server. */
-static const char *companions_of(struct fake *fake, enum resource_kind kind,
-	const struct fake_thing *server)
-{
-	const char *text = "";
-
-	for (size_t i = 0; i < fake->count; i++) {
-		const struct fake_thing *thing = &fake->things[i];
-		if (thing->kind == kind && (thing->server == server->id ||
-						   thing->target == server->id))
-			text = arena_format(fake->arena, "%s%s%lld", text,
-				*text ? "," : "", (long long)thing->id);
-	}
-	return text;
-}
-
-/* Every server that its selector would find, or the one that it names. */
-static const char *targets_of(struct fake *fake, const struct fake_thing *front)
-{
-	const char *text = "";
-
-	if (front->target)
-		return arena_format(fake->arena,
-			"{\"type\":\"server\",\"server\":{\"id\":%lld}}",
-			(long long)front->target);
-
-	for (size_t i = 0; i < fake->count; i++) {
-		const struct fake_thing *server = &fake->things[i];
-		bool healthy = fake->clock > server->made_at + BOOT_TAKES;
-		if (strcmp(server->role, "control-plane") != 0 ||
-			strcmp(server->cluster, front->cluster) != 0)
-			continue;
-		text = arena_format(fake->arena,
-			"%s%s{\"type\":\"server\",\"server\":{\"id\":%lld},"
-			"\"health_status\":[{\"listen_port\":6443,\"status\":"
-			"\"%s\"}]}",
-			text, *text ? "," : "", (long long)server->id,
-			healthy ? "healthy" : "unhealthy");
-	}
-	return text;
-}
-
-static const char *view(struct fake *fake, const struct fake_thing *thing)
-{
-	const char *text = arena_format(fake->arena,
-		"{\"id\":%lld,\"name\":\"%s\",\"created\":\"%08d\",\"labels\":"
-		"%s,\"status\":\"%s\"",
-		(long long)thing->id, thing->name, thing->made_at,
-		labels_of(fake, thing), thing->gone_at ? "deleting" : "ok");
-
-	if (thing->network && thing->kind != RESOURCE_NETWORK)
-		text = arena_format(fake->arena,
-			"%s,\"private_net\":[{\"network\":%lld,\"ip\":\"%s\"}]",
-			text, (long long)thing->network, thing->address);
-	if (thing->kind == RESOURCE_NETWORK)
-		text = arena_format(fake->arena,
-			"%s,\"servers\":[%s],\"load_balancers\":[%s]", text,
-			members_of(fake, RESOURCE_SERVER, thing),
-			members_of(fake, RESOURCE_LOAD_BALANCER, thing));
-	if (thing->kind == RESOURCE_LOAD_BALANCER)
-		text = arena_format(fake->arena,
-			"%s,\"public_net\":{\"ipv4\":{\"ip\":\"203.0.113.7\"}},"
-			"\"targets\":[%s%s%s]",
-			text,
-			thing->target ? ""
-				      : "{\"type\":\"label_selector\","
-					"\"targets\":[",
-			targets_of(fake, thing), thing->target ? "" : "]}");
-	if (thing->kind == RESOURCE_SERVER)
-		text = arena_format(fake->arena,
-			"%s,\"volumes\":[%s],\"load_balancers\":[%s]", text,
-			companions_of(fake, RESOURCE_VOLUME, thing),
-			companions_of(fake, RESOURCE_LOAD_BALANCER, thing));
-	if (thing->protected_)
-		text = arena_format(fake->arena,
-			"%s,\"protection\":{\"delete\":true}", text);
-	if (thing->kind == RESOURCE_VOLUME && thing->server)
-		text = arena_format(fake->arena, "%s,\"server\":%lld", text,
-			(long long)thing->server);
-	return arena_format(fake->arena, "%s}", text);
 }
 
 /* ---- Requests ---- */
@@ -305,7 +192,7 @@ static void create(struct fake *fake, enum resource_kind kind,
 	if (kind == RESOURCE_SERVER || kind == RESOURCE_LOAD_BALANCER)
 		action = new_action(fake, thing);
 	answer(reply, 201, "{\"%s\":%s,\"action\":%s}", kind_singular(kind),
-		view(fake, thing), action);
+		fake_view(fake, thing), action);
 }
 
 static bool in_use(struct fake *fake, const struct fake_thing *thing)
@@ -316,7 +203,8 @@ static bool in_use(struct fake *fake, const struct fake_thing *thing)
 			(thing->kind == RESOURCE_NETWORK &&
 				fake->things[i].network == thing->id))
 			return true;
-	return thing->kind == RESOURCE_VOLUME && thing->server;
+	return (thing->kind == RESOURCE_VOLUME && thing->server) ||
+	       (thing->kind == RESOURCE_CERTIFICATE && thing->target);
 }
 
 static void delete (
@@ -326,6 +214,8 @@ static void delete (
 		answer_error(reply, 423, "locked");
 	} else if (thing->protected_) {
 		answer_error(reply, 403, "protected");
+	} else if (thing->kind == RESOURCE_FLOATING_IP && thing->server) {
+		answer_error(reply, 422, "must_be_unassigned");
 	} else if (in_use(fake, thing)) {
 		answer_error(reply, 422, "resource_in_use");
 	} else if (thing->kind == RESOURCE_SERVER) {
@@ -349,7 +239,7 @@ static void act(struct fake *fake, struct fake_thing *thing, const char *what,
 		answer_error(reply, 423, "locked");
 		return;
 	}
-	if (strcmp(what, "detach") == 0) {
+	if (strcmp(what, "detach") == 0 || strcmp(what, "unassign") == 0) {
 		thing->server = 0;
 	} else {
 		cr_assert_str_eq(what, "attach_to_network");
@@ -374,7 +264,7 @@ static void update(struct fake *fake, struct fake_thing *thing,
 	thing->cluster[0] = '\0';
 	thing->kept = true;
 	answer(reply, 200, "{\"%s\":%s}", kind_singular(thing->kind),
-		view(fake, thing));
+		fake_view(fake, thing));
 }
 
 static bool selected(const struct fake_thing *thing, const char *query)
@@ -410,7 +300,7 @@ static void list(struct fake *fake, enum resource_kind kind, const char *query,
 			continue;
 		if (found / size + 1 == page)
 			text = arena_format(fake->arena, "%s%s%s", text,
-				*text ? "," : "", view(fake, thing));
+				*text ? "," : "", fake_view(fake, thing));
 		found++;
 	}
 	answer(reply, 200,
@@ -454,48 +344,6 @@ static void list_actions(
 	answer(reply, 200, "{\"actions\":[%s]}", text);
 }
 
-/* All servers with a role are good nodes; the token of a page is its place. */
-static const char *node_page(struct fake *fake, const char *path)
-{
-	const char *after = strstr(path, "&continue=");
-	int limit = atoi(strstr(path, "limit=") + strlen("limit="));
-	int first = after ? atoi(after + strlen("&continue=")) : 0, place = 0;
-	const char *items = "", *next = "";
-
-	for (size_t i = 0; i < fake->count; i++) {
-		const struct fake_thing *server = &fake->things[i];
-		if (!server->role[0] || place++ < first)
-			continue;
-		if (place > first + limit) {
-			next = arena_format(fake->arena, "%d", first + limit);
-			break;
-		}
-		items = arena_format(fake->arena,
-			"%s%s{\"spec\":{\"providerID\":\"hcloud://%lld\"},"
-			"\"status\":{\"conditions\":[{\"type\":\"Ready\","
-			"\"status\":\"True\"}]}}",
-			items, *items ? "," : "", (long long)server->id);
-	}
-	return arena_format(fake->arena,
-		"{\"metadata\":{\"continue\":\"%s\"},\"items\":[%s]}", next,
-		items);
-}
-
-/* Of the clusters' own API, where all that is asked for has rolled out. */
-static void answer_of_cluster(
-	struct fake *fake, const struct request *request, struct reply *reply)
-{
-	const char *text =
-		strstr(request->path, "/nodes")
-			? node_page(fake, request->path)
-			: "{\"metadata\":{\"generation\":1},\"spec\":{"
-			  "\"replicas\":1},\"status\":{\"observedGeneration\":1,"
-			  "\"updatedReplicas\":1,\"availableReplicas\":1}}";
-
-	reply_read_cluster(reply, 200);
-	reply_keep(reply, text, strlen(text));
-}
-
 void fake_answer(
 	struct fake *fake, const struct request *request, struct reply *reply)
 {
@@ -505,7 +353,7 @@ void fake_answer(
 
 	pass_time(fake);
 	if (request->server) {
-		answer_of_cluster(fake, request, reply);
+		fake_answer_of_cluster(fake, request, reply);
 		return;
 	}
 	if (strncmp(path, "/server_types?", 14) == 0) {
@@ -531,7 +379,7 @@ void fake_answer(
 		update(fake, thing, request->body, reply);
 	else if (request->method == METHOD_GET)
 		answer(reply, 200, "{\"%s\":%s}", kind_singular(kind),
-			view(fake, thing));
+			fake_view(fake, thing));
 	else
 		act(fake, thing, strrchr(path, '/') + 1, request->body, reply);
 }

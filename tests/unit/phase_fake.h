@@ -6,7 +6,7 @@
 
 #include <byoc/hetzner.h>
 
-enum { FAKE_THINGS = 1024, FAKE_ACTIONS = 4096 };
+enum { FAKE_THINGS = 2048, FAKE_ACTIONS = 4096 };
 
 struct fake_thing {
 	enum resource_kind kind;
@@ -20,8 +20,9 @@ struct fake_thing {
 	bool kept;        /* labelled so */
 	int64_t network, planned_network;
 	char address[24];
-	int64_t server;   /* of a volume */
-	int64_t target;   /* of a load balancer that Kubernetes has made */
+	int64_t server;   /* of a volume, a floating IP */
+	int64_t target;   /* of a load balancer that Kubernetes has made: its
+			   * server; of a certificate: who has it */
 	int64_t firewall; /* of a server */
 	int made_at;
 	int gone_at; /* being deleted until then; 0: it stays */

@@ -214,3 +214,15 @@ const char *trial_file(struct trial *t, const char *name)
 	fclose(file);
 	return text;
 }
+
+const char *trial_fate(
+	const struct trial *t, enum resource_kind kind, int64_t id)
+{
+	for (size_t i = t->facts.resource_count; i-- > 0;) {
+		const struct fact_resource *fact = &t->facts.resources[i];
+		if (fact->resource.kind == kind && fact->resource.id == id &&
+			fact->change == CHANGE_REMOVE)
+			return words_text(&fate_words, (int)fact->fate);
+	}
+	return "unknown";
+}

@@ -87,6 +87,11 @@ const char *trial_take_lost(struct trial *t);
 /* The reply that a worker gives when it has made the keys. */
 const char *trial_take_keys(struct trial *t, const char *public_key);
 
+/* "deleted", "gone" or "kept"; "none" of what is in no receipt, "unknown" of
+ * what is still recorded, or never was. */
+const char *trial_fate(
+	const struct trial *t, enum resource_kind kind, int64_t id);
+
 /* The text of replies/<name>. */
 const char *trial_file(struct trial *t, const char *name);
 

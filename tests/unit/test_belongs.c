@@ -7,6 +7,8 @@
 #define LB RESOURCE_LOAD_BALANCER
 #define SRV RESOURCE_SERVER
 #define VOL RESOURCE_VOLUME
+#define FLT RESOURCE_FLOATING_IP
+#define CRT RESOURCE_CERTIFICATE
 
 static const struct {
 	const char *what;
@@ -41,6 +43,19 @@ static const struct {
 		MARK_AT_OURS | MARK_DRIVER | MARK_OTHERS, IS_STRANGE},
 	{"address of ours", RESOURCE_PRIMARY_IP, MARK_AT_OURS, GOES},
 	{"address elsewhere", RESOURCE_PRIMARY_IP, 0, IS_STRANGE},
+	{"floating IP at ours", FLT, MARK_AT_OURS, GOES},
+	{"floating IP that moved on", FLT, MARK_AT_OURS | MARK_SHARED, STAYS},
+	{"recorded, but moved on", FLT, MARK_RECORDED | MARK_SHARED, STAYS},
+	{"floating IP elsewhere", FLT, MARK_SHARED, STAYS},
+	{"another cluster's floating IP", FLT, MARK_AT_OURS | MARK_OTHERS,
+		IS_STRANGE},
+	{"the controller's certificate", CRT, MARK_CONTROLLER | MARK_AT_OURS,
+		GOES},
+	{"its certificate, used elsewhere", CRT,
+		MARK_CONTROLLER | MARK_AT_OURS | MARK_SHARED, STAYS},
+	{"somebody's own certificate", CRT, MARK_AT_OURS, STAYS},
+	{"another controller's certificate", CRT, MARK_CONTROLLER, IS_STRANGE},
+	{"a certificate with our label", CRT, MARK_OURS, GOES},
 };
 
 Test(belongs, is_decided_by_marks)

@@ -127,6 +127,10 @@ static void add_others(void)
 	bare->drivers = true;
 	bare->server = worker;
 	strcpy(fake_add(&fake, RESOURCE_PRIMARY_IP, "ip")->cluster, CLUSTER_ID);
+	fake_add(&fake, RESOURCE_FLOATING_IP, "vip")->server = worker;
+	struct fake_thing *tls = fake_add(&fake, RESOURCE_CERTIFICATE, "tls");
+	tls->controllers = true;
+	tls->target = ccm->id;
 	for (int kind = 0; kind < RESOURCE_KIND_COUNT; kind++)
 		for (int i = 0; i < 4; i++) {
 			char name[32];

@@ -25,18 +25,6 @@ static bool known(const char *phase)
 	return facts_recorded(&t.facts, phase, 0);
 }
 
-/* "deleted", "gone" or "kept"; "none" of what is in no receipt. */
-static const char *fate_of(enum resource_kind kind, int64_t id)
-{
-	for (size_t i = 0; i < t.facts.resource_count; i++) {
-		const struct fact_resource *fact = &t.facts.resources[i];
-		if (fact->resource.kind == kind && fact->resource.id == id &&
-			fact->change == CHANGE_REMOVE)
-			return words_text(&fate_words, (int)fact->fate);
-	}
-	return "unknown";
-}
-
 Test(phase_remove, waits_for_older_runs)
 {
 	begin("halt");
@@ -44,105 +32,6 @@ Test(phase_remove, waits_for_older_runs)
 	asks(&t, "waits 1000");
 	t.facts.older_leases = 0;
 	asks(&t, "done");
-}
-
-Test(phase_remove, load_balancers_of_ours_and_of_kubernetes)
-{
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
-	trial_recorded(&t, RESOURCE_SERVER, "control_plane", 0, 11);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	trial_recorded(&t, RESOURCE_SERVER, "nat_gateway", 0, 10);
-	asks(&t, NETWORKS);
-	cr_assert_not(t.ask.shared);
-	takes(&t, 200, ONE_NETWORK, "next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
-		"{\"servers\":[{\"id\":12," OUR_LABEL
-		",\"load_balancers\":[4,6,7]}]}",
-		"next");
-	/* 5 is on the network, and we have not made it. */
-	asks(&t, FRONTS("1"));
-	cr_assert(t.ask.shared, "every cluster of the project asks it");
-	takes(&t, 200, trial_file(&t, "load_balancer/list.json"), "next");
-	asks(&t, FRONTS("2"));
-	takes(&t, 200, "{\"load_balancers\":[]}", "next");
-	/* 4 is recorded, 5 on the network, 6 before our servers alone. */
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /load_balancers/5");
-	takes(&t, 404, ERROR("not_found"), "next");
-	asks(&t, "DELETE /load_balancers/6");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	cr_assert_not(known("load_balancer"));
-	cr_assert(known("control_plane"));
-	cr_assert_str_eq(fate_of(RESOURCE_LOAD_BALANCER, 4), "deleted");
-	cr_assert_str_eq(fate_of(RESOURCE_LOAD_BALANCER, 5), "gone");
-	cr_assert_str_eq(fate_of(RESOURCE_LOAD_BALANCER, 6), "deleted");
-}
-
-/* While the servers are there they tell what is at them. */
-Test(phase_remove, what_is_at_the_servers_is_recorded)
-{
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
-		"{\"servers\":[{\"id\":12,\"name\":\"w\"," OUR_LABEL
-		",\"volumes\":[31,32],\"load_balancers\":[4,6],"
-		"\"public_net\":{\"ipv4\":{\"id\":51,\"ip\":\"9.9.9.9\"}}},"
-		"{\"id\":13,\"name\":\"lost\"," OUR_LABEL "}]}",
-		"next");
-	asks(&t, FRONTS("1"));
-	takes(&t, 200, "{\"load_balancers\":[]}", "next");
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	cr_assert(facts_with_id(&t.facts, RESOURCE_SERVER, 13));
-	cr_assert(facts_with_id(&t.facts, RESOURCE_VOLUME, 31));
-	cr_assert(facts_with_id(&t.facts, RESOURCE_VOLUME, 32));
-	cr_assert(facts_with_id(&t.facts, RESOURCE_PRIMARY_IP, 51));
-}
-
-/* As many as an answer has room for: none is compared with all others. */
-Test(phase_remove, a_long_list_is_read_at_once, .timeout = 10)
-{
-	enum { MANY = 150000 };
-	const char *head =
-		"{\"networks\":[{\"id\":2,\"name\":\"net\"," OUR_LABEL
-		",\"load_balancers\":[";
-	size_t size = strlen(head) + 8 * MANY + 8;
-	char *body = memory_new(size);
-
-	begin("load_balancers");
-	size_t used = (size_t)snprintf(body, size, "%s", head);
-	for (int i = 0; i < MANY; i++)
-		used += (size_t)snprintf(
-			body + used, size - used, "%d,", 100000 + i);
-	snprintf(body + used - 1, size - used + 1, "]}]}");
-	asks(&t, NETWORKS);
-	takes(&t, 200, body, "next");
-	cr_assert_eq(t.facts.memory.members[0].count, MANY);
-	free(body);
-}
-
-Test(phase_remove, load_balancers_that_are_not_recorded_are_listed)
-{
-	begin("load_balancers");
-	asks(&t, NETWORKS);
-	takes(&t, 200, EMPTY("networks"), "next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200, EMPTY("servers"), "next");
-	asks(&t, LISTED("load_balancers"));
-	takes(&t, 200, "{\"load_balancers\":[" LABELLED(7) "]}", "next");
-	asks(&t, "DELETE /load_balancers/7");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	cr_assert_not(t.facts.swept, "Kubernetes may still make one");
 }
 
 Test(phase_remove, servers_until_none_is_left)
@@ -232,40 +121,6 @@ Test(phase_remove, trusts_no_filter)
 	asks(&t, "done");
 }
 
-Test(phase_remove, trusts_no_filter_for_networks_either)
-{
-	begin("networks");
-	asks(&t, NETWORKS);
-	takes(&t, 200,
-		"{\"networks\":[{\"id\":3,\"servers\":[900],\"labels\":"
-		"{\"mengi.cloud/cluster\":\"other\"}}]}",
-		"next");
-	asks(&t, "done");
-}
-
-Test(phase_remove, trusts_no_filter_for_load_balancers_either)
-{
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, NETWORKS);
-	takes(&t, 200, EMPTY("networks"), "next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
-		"{\"servers\":[{\"id\":12," OUR_LABEL
-		",\"load_balancers\":[5]},{\"id\":900,\"labels\":{}}]}",
-		"next");
-	asks(&t, FRONTS("1"));
-	takes(&t, 200,
-		"{\"load_balancers\":[{\"id\":5,\"labels\":{},\"targets\":["
-		"{\"type\":\"server\",\"server\":{\"id\":12}}]}]}",
-		"next");
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	cr_assert_null(facts_with_id(&t.facts, RESOURCE_SERVER, 900));
-}
-
 Test(phase_remove, an_answer_without_a_list_is_not_an_empty_one)
 {
 	begin("placement_groups");
@@ -313,7 +168,7 @@ Test(phase_remove, a_volume_that_is_free_meanwhile_goes_at_once)
 	asks(&t, "DELETE /volumes/2");
 	takes(&t, 204, "", "next");
 	asks(&t, "done");
-	cr_assert_str_eq(fate_of(RESOURCE_VOLUME, 2), "deleted");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_VOLUME, 2), "deleted");
 }
 
 Test(phase_remove, volumes_to_be_kept_only_lose_our_label)
@@ -331,7 +186,7 @@ Test(phase_remove, volumes_to_be_kept_only_lose_our_label)
 		  "\"mengi.cloud/kept-from\":\"" CLUSTER_ID "\"}}");
 	takes(&t, 200, "{\"volume\":{\"id\":1}}", "next");
 	asks(&t, "done");
-	cr_assert_str_eq(fate_of(RESOURCE_VOLUME, 1), "kept");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_VOLUME, 1), "kept");
 }
 
 /* What was at a server: the driver's goes, anybody else's stays. */
@@ -358,148 +213,8 @@ Test(phase_remove, volumes_without_our_label)
 	cr_assert_eq(t.facts.kept_count, 1);
 	cr_assert_str_eq(t.facts.kept[0].resource.name, "theirs");
 	cr_assert_eq(t.facts.kept[0].stay, STAY_FOR_GOOD);
-	cr_assert_str_eq(fate_of(RESOURCE_VOLUME, 32), "none");
-	cr_assert_str_eq(fate_of(RESOURCE_VOLUME, 33), "none");
-}
-
-Test(phase_remove, networks_without_listing_them_twice)
-{
-	begin("networks");
-	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	cr_assert_not(known("network"));
-	cr_assert(t.facts.swept);
-}
-
-#define MEMBERS(balancers, servers)                                            \
-	"{\"networks\":[{\"id\":2," OUR_LABEL                                  \
-	",\"load_balancers\":[" balancers "],\"servers\":[" servers "]}]}"
-#define CONTROLLERS "\"labels\":{\"hcloud-ccm/service-uid\":\"u\"}"
-#define ONE_FRONT(id)                                                          \
-	"{\"load_balancers\":[{\"id\":" id ",\"name\":\"f\"," CONTROLLERS "}]}"
-
-/* Until the last server is gone, Kubernetes may make a load balancer. */
-Test(phase_remove, networks_after_all_that_is_on_them)
-{
-	begin("networks");
-	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("5", "11"), "next");
-	asks(&t, FRONTS("1"));
-	takes(&t, 200, ONE_FRONT("5"), "next");
-	asks(&t, "GET /servers/11");
-	takes(&t, 200,
-		"{\"server\":{\"id\":11,\"labels\":{\"hcloud/node-group\":"
-		"\"g\"}}}",
-		"next");
-	asks(&t, "DELETE /load_balancers/5");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /servers/11");
-	takes(&t, 200, "{}", "next");
-	asks(&t, "waits 500");
-	cr_assert(known("network"));
-
-	trial_lease_again(&t);
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("6", ""), "next");
-	asks(&t, FRONTS("1"));
-	takes(&t, 200, ONE_FRONT("6"), "next");
-	asks(&t, "DELETE /load_balancers/6");
-	takes(&t, 423, ERROR("locked"), "next");
-	asks(&t, "waits 500");
-
-	/* It is recorded now. */
-	trial_lease_again(&t);
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("6", ""), "next");
-	asks(&t, "DELETE /load_balancers/6");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	cr_assert_not(known("network"));
-	cr_assert_not(t.facts.swept, "that server may have made a volume");
-}
-
-Test(phase_remove, networks_wait_for_their_neighbours)
-{
-	begin("networks");
-	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	for (int i = 0; i < 2; i++) {
-		asks(&t, NETWORKS);
-		takes(&t, 200, MEMBERS("", "11"), "next");
-		asks(&t, "GET /servers/11");
-		takes(&t, 200, "{\"server\":{\"id\":11,\"name\":\"bastion\"}}",
-			"next");
-		asks(&t, "failed retry neighbours");
-		says(&t, "server 'bastion' (id 11)");
-		says(&t, "--with-neighbours");
-		cr_assert_eq(t.facts.kept_count, 1);
-		cr_assert_eq(t.facts.kept[0].stay, STAY_NEIGHBOUR);
-		trial_lease_again(&t);
-	}
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-}
-
-Test(phase_remove, networks_take_their_neighbours_along_when_told_to)
-{
-	begin("networks");
-	t.facts.removal.with_neighbours = true;
-	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("", "11"), "next");
-	asks(&t, "GET /servers/11");
-	takes(&t, 200, "{\"server\":{\"id\":11,\"name\":\"bastion\"}}", "next");
-	asks(&t, "DELETE /servers/11");
-	takes(&t, 200, "{}", "next");
-	asks(&t, "waits 500");
-	cr_assert_str_eq(fate_of(RESOURCE_SERVER, 11), "deleted");
-}
-
-Test(phase_remove, neighbours_are_looked_at_ever_more_slowly)
-{
-	struct err err = {.kind = ERR_RETRY, .code = "neighbours"};
-
-	begin("networks");
-	cr_assert_eq(phase_retry_ms(GOAL_TEARDOWN, &t.facts, &err), 500);
-	t.facts.failures = 1000000;
-	cr_assert_eq(phase_retry_ms(GOAL_TEARDOWN, &t.facts, &err), 300000);
-}
-
-Test(phase_remove, networks_in_use_are_looked_at_again)
-{
-	begin("networks");
-	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 409, ERROR("conflict"), "next");
-	asks(&t, "waits 500");
-	trial_lease_again(&t);
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("5", ""), "next");
-	asks(&t, FRONTS("1"));
-}
-
-/* What Hetzner's lists still show, though it is gone, hinders nothing. */
-Test(phase_remove, networks_whatever_their_lists_still_show)
-{
-	begin("networks");
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("", "10,11"), "next");
-	asks(&t, "GET /servers/10");
-	takes(&t, 404, ERROR("not_found"), "next");
-	asks(&t, "GET /servers/11");
-	takes(&t, 404, ERROR("not_found"), "next");
-	asks(&t, "DELETE /networks/2");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_VOLUME, 32), "none");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_VOLUME, 33), "none");
 }
 
 /* With a token that was stored since the cluster was built. */
@@ -568,28 +283,6 @@ Test(phase_remove, what_is_protected_is_the_customers_to_release)
 	cr_assert_eq(t.facts.kept[0].stay, STAY_PROTECTED);
 }
 
-/* The phases that others wait for go on; the network's does not. */
-Test(phase_remove, what_is_protected_holds_up_nothing_else)
-{
-	begin("servers");
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, "DELETE /servers/12");
-	takes(&t, 403, ERROR("protected"), "next");
-	asks(&t, "done");
-	cr_assert_not(t.facts.swept);
-
-	trial_end(&t);
-	begin("networks");
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	asks(&t, NETWORKS);
-	takes(&t, 200, MEMBERS("", "12"), "next");
-	asks(&t, "DELETE /servers/12");
-	takes(&t, 403, ERROR("protected"), "next");
-	asks(&t, "failed retry protected");
-	cr_assert(known("network"));
-}
-
 Test(phase_remove, nothing_of_a_cluster_that_never_was)
 {
 	static const char *const phases[] = {"volumes", "firewalls",
@@ -605,34 +298,4 @@ Test(phase_remove, nothing_of_a_cluster_that_never_was)
 			"next");
 		asks(&t, "done");
 	}
-}
-
-Test(phase_remove, nobody_elses_load_balancer)
-{
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 9);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	trial_ask(&t);
-	takes(&t, 200, EMPTY("networks"), "next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
-		"{\"servers\":[{\"id\":12," OUR_LABEL
-		",\"load_balancers\":[4,9]}]}",
-		"next");
-	asks(&t, FRONTS("1"));
-	takes(&t, 200,
-		"{\"load_balancers\":[{\"id\":1," CONTROLLERS
-		"},{\"id\":2,\"targets\":[]," CONTROLLERS
-		"},{\"id\":3,\"targets\":[{\"type\":\"ip\",\"ip\":{\"ip\":"
-		"\"1.2.3.4\"}}]," CONTROLLERS
-		"},{\"id\":4,\"targets\":[{\"type\":\"server\","
-		"\"server\":{\"id\":12}},{\"type\":\"server\",\"server\":"
-		"{\"id\":99}}]," CONTROLLERS "}]}",
-		"next");
-	asks(&t, "DELETE /load_balancers/9");
-	takes(&t, 204, "", "next");
-	asks(&t, "done");
-	/* Before servers of others as well: it is told of. */
-	cr_assert_eq(t.facts.kept_count, 1);
-	cr_assert_eq(t.facts.kept[0].resource.id, 4);
 }

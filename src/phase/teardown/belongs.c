@@ -12,6 +12,8 @@
 #define SERVERS KIND(RESOURCE_SERVER)
 #define VOLUMES KIND(RESOURCE_VOLUME)
 #define ADDRESSES KIND(RESOURCE_PRIMARY_IP)
+#define FLOATING KIND(RESOURCE_FLOATING_IP)
+#define CERTIFICATES KIND(RESOURCE_CERTIFICATE)
 #define ALL (~0u)
 
 /* clang-format off */
@@ -19,6 +21,8 @@ static const struct belonging table[] = {
 	{BALANCERS | SERVERS, MARK_OTHERS | MARK_MEMBER, STAYS_IN_THE_WAY,
 		"another cluster's, on this cluster's network"},
 	{ALL, MARK_OTHERS, IS_STRANGE, ""},
+	{FLOATING | CERTIFICATES, MARK_SHARED, STAYS,
+		"in use by what is not the cluster's"},
 	{ALL, MARK_RECORDED, GOES, "made for the cluster"},
 	{ALL, MARK_OURS, GOES, "bears the cluster's label"},
 	{BALANCERS, MARK_CONTROLLER | MARK_MEMBER, GOES,
@@ -29,7 +33,10 @@ static const struct belonging table[] = {
 		"made by the cluster's autoscaler, on its network"},
 	{VOLUMES, MARK_DRIVER | MARK_AT_OURS, GOES,
 		"made by the cluster's volume driver, at its servers"},
-	{ADDRESSES, MARK_AT_OURS, GOES, "an address of the cluster's servers"},
+	{ADDRESSES | FLOATING, MARK_AT_OURS, GOES,
+		"an address of the cluster's servers"},
+	{CERTIFICATES, MARK_CONTROLLER | MARK_AT_OURS, GOES,
+		"made by the cluster's cloud controller, for its balancers"},
 	{BALANCERS | SERVERS, MARK_WANTED | MARK_MEMBER, GOES,
 		"a neighbour on the cluster's network, to go as asked"},
 	{BALANCERS | SERVERS, MARK_MEMBER, STAYS_IN_THE_WAY,
@@ -38,6 +45,8 @@ static const struct belonging table[] = {
 		"a cloud controller's, before servers of others as well"},
 	{VOLUMES, MARK_AT_OURS, STAYS,
 		"somebody's own volume, detached from the cluster's servers"},
+	{CERTIFICATES, MARK_AT_OURS, STAYS,
+		"somebody's own certificate, that the cluster's balancers used"},
 };
 /* clang-format on */
 

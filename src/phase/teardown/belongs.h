@@ -16,9 +16,9 @@ enum mark {
 	MARK_FRONT = 1 << 5,      /* its targets are servers of the cluster */
 	MARK_SCALER = 1 << 6,     /* the autoscaler's label */
 	MARK_DRIVER = 1 << 7,     /* the volume driver's label */
-	MARK_AT_OURS = 1 << 8,    /* attached to a server of the cluster */
+	MARK_AT_OURS = 1 << 8,    /* at a server or balancer of the cluster */
 	MARK_WANTED = 1 << 9,     /* neighbours are to go as well */
-	MARK_SHARED = 1 << 10,    /* some of its targets are ours */
+	MARK_SHARED = 1 << 10, /* others have a part in it, or the use of it */
 };
 
 enum belongs {

@@ -15,9 +15,6 @@
 #define LABEL_DRIVER "managed-by"
 #define DRIVER "csi-driver"
 
-/* What was seen at a server of the cluster: judged when that one is gone. */
-#define AT_SERVER "at_server"
-
 bool remove_is_member(enum resource_kind kind)
 {
 	return kind == RESOURCE_LOAD_BALANCER || kind == RESOURCE_SERVER;
@@ -28,17 +25,12 @@ bool remove_is_sweep(const struct facts *facts)
 	return facts->phase->kind == RESOURCE_KIND_COUNT;
 }
 
-static bool is_candidate(const struct fact_resource *fact)
-{
-	return strcmp(fact->resource.phase, AT_SERVER) == 0;
-}
-
 static bool is_known(
 	const struct facts *facts, enum resource_kind kind, int64_t id)
 {
 	const struct fact_resource *fact = facts_with_id(facts, kind, id);
 
-	return fact && !is_candidate(fact);
+	return fact && !remove_is_candidate(fact);
 }
 
 bool remove_is_recorded(const struct facts *facts, enum resource_kind kind)
@@ -46,7 +38,8 @@ bool remove_is_recorded(const struct facts *facts, enum resource_kind kind)
 	for (size_t i = 0; i < facts->resource_count; i++) {
 		const struct fact_resource *fact = &facts->resources[i];
 		if (fact->change != CHANGE_REMOVE &&
-			fact->resource.kind == kind && !is_candidate(fact))
+			fact->resource.kind == kind &&
+			!remove_is_candidate(fact))
 			return true;
 	}
 	return false;
@@ -109,7 +102,13 @@ static unsigned marks_of(const struct facts *facts, enum resource_kind kind,
 	unsigned marks = marks_of_labels(facts, seen);
 
 	if (fact)
-		marks |= is_candidate(fact) ? MARK_AT_OURS : MARK_RECORDED;
+		marks |= remove_is_candidate(fact) ? MARK_AT_OURS
+						   : MARK_RECORDED;
+	if (kind == RESOURCE_CERTIFICATE &&
+		!remove_is_of_our_service(facts, seen))
+		marks &= ~(unsigned)MARK_CONTROLLER;
+	if (remove_users_of(facts, kind, seen).others)
+		marks |= MARK_SHARED;
 	if (is_member(facts, kind, seen->id))
 		marks |= MARK_MEMBER;
 	if (kind == RESOURCE_LOAD_BALANCER)
@@ -152,13 +151,11 @@ static const char *labels_to_keep(
 	return text;
 }
 
-static void drop_candidate(
-	struct facts *facts, enum resource_kind kind, int64_t id)
+/* Not in this lease, but in one after it. */
+static void put_off(struct facts *facts, enum resource_kind kind, int64_t id)
 {
-	struct fact_resource *fact = facts_with_id(facts, kind, id);
-
-	if (fact && is_candidate(fact))
-		fact->change = CHANGE_REMOVE;
+	facts_with_id(facts, kind, id)->tried = true;
+	facts->memory.again = facts->memory.leaving = true;
 }
 
 /* Recorded before it is deleted: what was found once is not lost again. */
@@ -167,7 +164,7 @@ static void take(struct facts *facts, enum resource_kind kind,
 {
 	const char *phase = kind_plural(kind);
 
-	drop_candidate(facts, kind, seen->id);
+	remove_drop_candidate(facts, kind, seen->id);
 	if (!facts_with_id(facts, kind, seen->id)) {
 		struct resource resource = describe(
 			kind, seen, phase, facts_next_index(facts, phase), why);
@@ -177,12 +174,17 @@ static void take(struct facts *facts, enum resource_kind kind,
 	fact->seen = true;
 	bill_read(seen, &fact->bill);
 	fact->held = fact->tried = seen->protected_from_deletion;
-	fact->attached = kind == RESOURCE_VOLUME && seen->server;
+	fact->attached = seen->server && (kind == RESOURCE_VOLUME ||
+						 kind == RESOURCE_FLOATING_IP);
 	if (kind == RESOURCE_VOLUME && facts->removal.keep_volumes) {
 		fact->held = fact->tried = false;
 		fact->to_keep = true;
 		fact->labels = labels_to_keep(facts, seen);
 	}
+	/* Once it is gone, nobody tells which ones it had. */
+	if (kind == RESOURCE_LOAD_BALANCER &&
+		remove_add_certificates(facts, seen))
+		put_off(facts, kind, seen->id);
 }
 
 /* A server that is on its way out already is only waited for. */
@@ -196,6 +198,15 @@ static bool is_leaving(
 	return true;
 }
 
+/* What is lent may pass into the use of others after it was recorded. */
+static void forget(struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	struct fact_resource *fact = facts_with_id(facts, kind, id);
+
+	if (fact && (remove_is_lent(kind) || remove_is_candidate(fact)))
+		fact->change = CHANGE_REMOVE;
+}
+
 /*
  * The load balancers' phase is the first to look, and long before the network
  * is to go: who is still on it then is told by the network's own phase.
@@ -207,7 +218,7 @@ static void leave(struct facts *facts, enum resource_kind kind,
 	struct resource resource =
 		describe(kind, seen, kind_plural(kind), 0, line->why);
 
-	drop_candidate(facts, kind, seen->id);
+	forget(facts, kind, seen->id);
 	found_add(facts->arena, &facts->memory.judged[kind], seen->id, "");
 	if (line->belongs == IS_STRANGE ||
 		(in_the_way && facts->phase->kind == RESOURCE_LOAD_BALANCER))
@@ -218,15 +229,55 @@ static void leave(struct facts *facts, enum resource_kind kind,
 	facts->memory.neighbours |= in_the_way;
 }
 
+/*
+ * A certificate that is in use is for the sweep to judge, after the last
+ * balancer: one that is protected, or that Kubernetes has made meanwhile, may
+ * have it. A survey judges at once.
+ */
+static bool is_in_use_yet(const struct facts *facts, enum resource_kind kind,
+	const struct seen *seen)
+{
+	struct remove_users users = remove_users_of(facts, kind, seen);
+
+	if (kind != RESOURCE_CERTIFICATE || facts->phase->surveys)
+		return false;
+	return users.ours || (users.others && !remove_is_sweep(facts));
+}
+
+static void leave_undecided(
+	struct facts *facts, enum resource_kind kind, int64_t id)
+{
+	struct fact_resource *fact = facts_with_id(facts, kind, id);
+
+	found_add(facts->arena, &facts->memory.judged[kind], id, "");
+	if (fact)
+		fact->tried = true;
+}
+
+/* Its own ones tell of what is at them; a neighbour that goes does not. */
+static bool has_companions(enum resource_kind kind, unsigned marks)
+{
+	return kind == RESOURCE_SERVER &&
+	       marks & (MARK_OURS | MARK_RECORDED | MARK_SCALER);
+}
+
 static void judge(
 	struct facts *facts, enum resource_kind kind, const struct seen *seen)
 {
 	unsigned marks = marks_of(facts, kind, seen);
 	const struct belonging *line = belonging_of(kind, marks);
 
-	if (line->belongs != GOES)
+	if (is_in_use_yet(facts, kind, seen)) {
+		leave_undecided(facts, kind, seen->id);
+		return;
+	}
+	if (line->belongs != GOES) {
 		leave(facts, kind, seen, line);
-	else if (!is_leaving(facts, marks, seen))
+		return;
+	}
+	if (has_companions(kind, marks))
+		remove_add_companions(facts, seen);
+	if (!is_leaving(facts, marks, seen))
 		take(facts, kind, seen, line->why);
 }
 
@@ -254,7 +305,7 @@ bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
 	struct seen seen;
 
 	if (reply->class == REPLY_NOT_FOUND) {
-		drop_candidate(facts, kind, id);
+		remove_drop_candidate(facts, kind, id);
 		found_add(facts->arena, &facts->memory.judged[kind], id, "");
 		return true;
 	}
@@ -266,25 +317,11 @@ bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
 	return true;
 }
 
-/* The ids that an object lists under `key`. */
-static void add_ids(struct facts *facts, const struct seen *seen,
-	const char *key, struct found *found)
-{
-	struct err ignored = {0};
-	struct json_in in = {seen->object, "object", &ignored};
-	size_t count = json_count(&in, key);
-
-	for (size_t i = 0; i < count; i++) {
-		int64_t id = json_element_i64(&in, key, i);
-		if (id)
-			found_add(facts->arena, found, id, "");
-	}
-}
-
 bool remove_learn_networks(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
 	struct found *members = facts->memory.members;
+	struct err ignored = {0};
 	struct seen seen;
 
 	if (!phase_is_list(reply, RESOURCE_NETWORK, err))
@@ -297,71 +334,11 @@ bool remove_learn_networks(
 		judge(facts, RESOURCE_NETWORK, &seen);
 		if (!is_known(facts, RESOURCE_NETWORK, seen.id))
 			continue;
-		add_ids(facts, &seen, "load_balancers",
+		struct json_in in = {seen.object, "network", &ignored};
+		remove_add_ids(facts, &in, "load_balancers",
 			&members[RESOURCE_LOAD_BALANCER]);
-		add_ids(facts, &seen, "servers", &members[RESOURCE_SERVER]);
-	}
-	return true;
-}
-
-static void add_candidate(
-	struct facts *facts, enum resource_kind kind, int64_t id)
-{
-	struct resource resource = {.kind = kind, .id = id, .phase = AT_SERVER};
-
-	if (!id || facts_with_id(facts, kind, id))
-		return;
-	resource.index = facts_next_index(facts, AT_SERVER);
-	facts_record(facts, &resource);
-}
-
-/* An address that came with a server of ours goes with it by itself. */
-static void add_addresses(struct facts *facts, const struct seen *seen)
-{
-	static const char *const families[] = {"ipv4", "ipv6"};
-	const struct fact_resource *fact =
-		facts_with_id(facts, RESOURCE_SERVER, seen->id);
-	struct err ignored = {0};
-	struct json_in in = {seen->object, "server", &ignored}, net, address;
-
-	if (fact && fact->resource.public_address[0] &&
-		strcmp(fact->resource.public_address, seen->public_address) ==
-			0)
-		return;
-	if (!json_opt_into(&in, "public_net", &net))
-		return;
-	for (size_t i = 0; i < COUNT(families); i++) {
-		int64_t id = 0;
-		if (json_opt_into(&net, families[i], &address))
-			json_opt_i64(&address, "id", &id);
-		add_candidate(facts, RESOURCE_PRIMARY_IP, id);
-	}
-}
-
-static void add_companions(struct facts *facts, const struct seen *seen)
-{
-	struct found volumes = {0};
-
-	add_ids(facts, seen, "volumes", &volumes);
-	for (size_t i = 0; i < volumes.count; i++)
-		add_candidate(facts, RESOURCE_VOLUME, volumes.items[i].id);
-	add_addresses(facts, seen);
-	add_ids(facts, seen, "load_balancers", &facts->memory.fronts);
-}
-
-bool remove_learn_servers(
-	struct facts *facts, const struct reply *reply, struct err *err)
-{
-	struct seen seen;
-
-	if (!remove_learn_listed(facts, RESOURCE_SERVER, reply, err))
-		return false;
-	size_t count = reply_list_count(reply, RESOURCE_SERVER);
-	for (size_t i = 0; i < count; i++) {
-		if (!reply_list_resource(reply, RESOURCE_SERVER, i, &seen, err))
-			return false;
-		if (is_known(facts, RESOURCE_SERVER, seen.id))
-			add_companions(facts, &seen);
+		remove_add_ids(
+			facts, &in, "servers", &members[RESOURCE_SERVER]);
 	}
 	return true;
 }
@@ -389,7 +366,7 @@ static bool is_judged(
 	for (size_t i = 0; i < facts->resource_count; i++)
 		if (facts->resources[i].resource.kind == kind &&
 			facts->resources[i].resource.id == id &&
-			!is_candidate(&facts->resources[i]))
+			!remove_is_candidate(&facts->resources[i]))
 			return true;
 	return found_has(&facts->memory.judged[kind], id);
 }
@@ -421,13 +398,19 @@ static bool is_its_turn(const struct facts *facts, enum resource_kind kind)
 				      : facts->phase->kind == kind;
 }
 
-/* A survey tells of nothing that it has not seen. */
+/*
+ * A survey tells of nothing that it has not seen; and what is lent is looked at
+ * before each attempt to delete it, for others may have taken it meanwhile.
+ */
 static bool is_unseen(
 	const struct facts *facts, const struct fact_resource *fact)
 {
-	return facts->phase->surveys && !fact->seen &&
-	       !found_has(&facts->memory.judged[fact->resource.kind],
-		       fact->resource.id);
+	enum resource_kind kind = fact->resource.kind;
+
+	if (found_has(&facts->memory.judged[kind], fact->resource.id))
+		return false;
+	return remove_is_candidate(fact) ||
+	       ((facts->phase->surveys || remove_is_lent(kind)) && !fact->seen);
 }
 
 static bool next_candidate(
@@ -435,8 +418,7 @@ static bool next_candidate(
 {
 	for (size_t i = 0; i < facts->resource_count; i++) {
 		const struct fact_resource *fact = &facts->resources[i];
-		if (fact->change == CHANGE_REMOVE ||
-			!(is_candidate(fact) || is_unseen(facts, fact)) ||
+		if (fact->change == CHANGE_REMOVE || !is_unseen(facts, fact) ||
 			!is_its_turn(facts, fact->resource.kind))
 			continue;
 		*kind = fact->resource.kind;

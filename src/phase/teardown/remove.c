@@ -70,12 +70,18 @@ static bool was_seen_to(const struct facts *facts, enum resource_kind kind)
 	return swept & 1u << kind;
 }
 
-/* `learn` has listed the networks. Volumes are looked for once more after the
- * last server, whatever is recorded. */
+/*
+ * `learn` has listed the networks. Volumes are looked for once more after the
+ * last server, whatever is recorded. Of what is lent the servers and balancers
+ * have told; who labels it by hand is heard when there is nothing else to go
+ * by.
+ */
 static bool wants_list(const struct facts *facts, enum resource_kind kind)
 {
 	if (kind == RESOURCE_NETWORK)
 		return false;
+	if (remove_is_lent(kind))
+		return facts->phase->by_label;
 	if (remove_is_sweep(facts))
 		return !was_seen_to(facts, kind) && is_ever_made(facts, kind);
 	return facts->phase->kind == kind &&
@@ -149,7 +155,8 @@ static struct fact_resource *next_victim(const struct facts *facts)
 	for (size_t i = 0; i < facts->resource_count; i++) {
 		struct fact_resource *fact = &facts->resources[i];
 		if (fact->change != CHANGE_REMOVE && !fact->tried &&
-			fact->resource.kind == kind)
+			fact->resource.kind == kind &&
+			!remove_is_candidate(fact))
 			return fact;
 	}
 	return NULL;
@@ -178,7 +185,10 @@ static bool erase_ask(struct facts *facts, struct ask *ask, struct err *err)
 
 	if (victim->attached)
 		request_post(&ask->request, facts->arena, NULL,
-			"/volumes/%lld/actions/detach", id);
+			"/%s/%lld/actions/%s",
+			kind_plural(victim->resource.kind), id,
+			victim->resource.kind == RESOURCE_VOLUME ? "detach"
+								 : "unassign");
 	else if (victim->to_keep)
 		keep_request(facts, victim, ask, err);
 	else
@@ -199,8 +209,8 @@ static void let_go(struct fact_resource *victim, bool was_gone)
 }
 
 /*
- * A volume whose server went meanwhile is free: a refusal to detach it is no
- * verdict, and what comes of its deletion is.
+ * What was at a server that went meanwhile is free: a refusal to detach it is
+ * no verdict, and what comes of its deletion is.
  */
 static bool is_free_meanwhile(
 	const struct fact_resource *victim, const struct reply *reply)

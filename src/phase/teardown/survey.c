@@ -130,7 +130,7 @@ enum verdict survey_take(
 	if (reply->class != REPLY_OK)
 		return phase_otherwise(
 			facts, reply, "Listing the servers", err);
-	if (!remove_learn_servers(facts, reply, err))
+	if (!remove_learn_listed(facts, RESOURCE_SERVER, reply, err))
 		return VERDICT_FAILED;
 	facts->memory.servers_known = !phase_turn_page(facts, reply);
 	/* Those on their way out are waited for by the servers' own phase. */
