@@ -97,7 +97,8 @@ struct found {
 	size_t place_count, places_used;
 };
 
-struct offers; /* server types read so far: prepare's own */
+struct offers;  /* server types read so far: prepare's own */
+struct blemish; /* what was changed since it was made: restore's own */
 struct step;
 
 /* What a phase remembers within one lease. Lost facts are asked again. */
@@ -122,6 +123,9 @@ struct phase_memory {
 	/* Looking what of an earlier run is still there. */
 	int looked_over; /* kinds below this one are */
 	struct found present[RESOURCE_KIND_COUNT];
+	struct blemish *blemishes; /* of what is there: the arena's */
+	size_t blemish_count, blemish_room;
+	size_t restored; /* of these are put back */
 
 	/* Looking whether the cluster is ready. */
 	struct found joined;    /* servers that are good nodes */
@@ -211,7 +215,10 @@ struct facts {
 			     * NULL: not read */
 
 	/* Of a validation that looks through the project. */
-	bool audit_due;        /* somebody has asked for it */
+	bool audit_due;                /* somebody has asked for it */
+	const struct cluster *audited; /* the credential's that run: their ids
+					* and who may reach them; borrowed */
+	size_t audited_count;
 	struct listed *listed; /* the arena's */
 	size_t listed_count;
 	size_t listed_room;

@@ -113,6 +113,11 @@ struct lease {
 	struct resource *resources;
 	size_t resource_count;
 
+	/* Of an audit: the clusters that run, their ids and who may reach
+	 * them. */
+	const struct cluster *audited;
+	size_t audited_count;
+
 	/* Of a phase only. */
 	enum goal goal;
 	int outages;

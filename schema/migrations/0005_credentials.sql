@@ -55,6 +55,7 @@ BEGIN
                'failures', k.failures,
                'prices_due', byoc.prices_are_due(k.id),
                'audit_due', k.audits <> '{}',
+               'clusters', byoc.audited_clusters(k),
                'resources', byoc.known_resources(k)) END
     FROM jsonb_to_recordset(jobs) j(n integer, credential_id uuid, job_id uuid)
     LEFT JOIN byoc.credentials k ON k.id = j.credential_id,
@@ -64,6 +65,21 @@ BEGIN
         WHEN k.id <> ALL (locked)
           OR k.job_id = j.job_id AND k.lease_until IS NOT NULL THEN 'busy'
         ELSE 'void' END) v(verdict);
+END $$;
+
+-- What clusters were to be, as far as an audit sees to it.
+CREATE FUNCTION byoc.audited_clusters(k byoc.credentials) RETURNS json
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF k.audits = '{}' THEN
+        RETURN NULL;
+    END IF;
+    RETURN (
+        SELECT json_agg(json_build_object(
+            'id', c.id, 'api_sources', array_to_string(c.api_sources, ','),
+            'ssh_sources', array_to_string(c.ssh_sources, ',')))
+        FROM byoc.clusters c
+        WHERE c.credential_id = k.id AND c.status = 'running');
 END $$;
 
 -- What a token of the same project finds there: recorded resources of clusters

@@ -58,6 +58,8 @@ static void read_private(const struct json_in *object, struct seen *seen)
 
 static void read_object(const struct json_in *object, struct seen *seen)
 {
+	struct err ignored = {0};
+	const struct json_in loose = {object->at, object->where, &ignored};
 	struct json_in labels, protection;
 
 	*seen = (struct seen){.object = object->at};
@@ -72,7 +74,8 @@ static void read_object(const struct json_in *object, struct seen *seen)
 	read_public(object, seen);
 	read_private(object, seen);
 	json_opt_i64(object, "server", &seen->server);
-	const char *status = json_opt_text_ref(object, "status");
+	/* A certificate's is an object, and nothing to us. */
+	const char *status = json_opt_text_ref(&loose, "status");
 	seen->deleting = status && strcmp(status, "deleting") == 0;
 	if (!seen->name)
 		seen->name = "";

@@ -113,6 +113,8 @@ STEP(inventory_prices);
 STEP(look);
 bool mend_met(const struct facts *facts);
 bool mend_ask(struct facts *facts, struct ask *ask, struct err *err);
+/* provision/restore.c: puts back what was changed. */
+STEP(restore);
 /* sold_out.c: tells what else there is. */
 STEP(others);
 /* provision/joined.c: asks the cluster's own API who is in it. */
@@ -171,6 +173,45 @@ bool control_plane_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);
 bool worker_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err);
+
+/* ---- What was changed since it was made ---- */
+
+enum fault {
+	FAULT_OFF,
+	FAULT_DETACHED,
+	FAULT_NO_ROUTE,
+	FAULT_UNAPPLIED,
+	FAULT_RULES,
+	FAULT_NO_SERVICE,
+	FAULT_SERVICE,
+	FAULT_NO_TARGET,
+	FAULT_COUNT,
+};
+#define FAULT_BIT(fault) (1u << (fault))
+struct blemish {
+	enum fault fault;
+	int64_t id;
+};
+
+/* faults.c: bits; but for FAULT_DETACHED, which is for who knows the network.
+ * An empty id of the facts' cluster: what it was to be is not known. */
+unsigned faults_of(const struct facts *facts, enum resource_kind kind,
+	const struct seen *seen);
+const char *fault_text(enum fault fault); /* "it is switched off" */
+/* restore.c: notes what is wrong with something that is recorded. */
+void restore_note(
+	struct facts *facts, enum resource_kind kind, const struct seen *seen);
+/* rules.c: do the "rules" of both let the same through? */
+bool rules_equal(struct arena *arena, const struct json_in *one,
+	const struct json_in *other);
+
+/* Parts of what is made, the caller's to free. The rules are NULL with an
+ * error; the application is NULL while there is no gateway. */
+struct json_object *firewall_rules(const struct facts *facts, struct err *err);
+struct json_object *firewall_application(const struct facts *facts);
+struct json_object *network_route(void);
+struct json_object *load_balancer_service(void);
+struct json_object *load_balancer_target(const struct facts *facts);
 
 /* provision/ready.c: not ready, for want of what `lacks` says; a person is told
  * while it waits. After half an hour it fails. */

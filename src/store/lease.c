@@ -179,6 +179,29 @@ static void read_resources(
 				arena);
 }
 
+/* As much of each as says what an audit should find. */
+static void read_audited(
+	const struct json_in *in, struct lease *lease, struct arena *arena)
+{
+	struct json_in element;
+	size_t count = json_count(in, "clusters");
+	struct cluster *clusters = arena_take(arena, count * sizeof *clusters);
+
+	for (size_t i = 0; i < count; i++) {
+		struct cluster *cluster = &clusters[lease->audited_count];
+		*cluster = (struct cluster){0};
+		if (!json_element(in, "clusters", i, &element))
+			break;
+		json_text(&element, "id", cluster->id, sizeof cluster->id);
+		json_text(&element, "api_sources", cluster->api_sources,
+			sizeof cluster->api_sources);
+		json_text(&element, "ssh_sources", cluster->ssh_sources,
+			sizeof cluster->ssh_sources);
+		lease->audited_count++;
+	}
+	lease->audited = clusters;
+}
+
 static void read_removal(const struct json_in *in, struct removal *removal)
 {
 	struct json_object *swept = NULL;
@@ -234,6 +257,7 @@ static void read_lease(const char *text, const struct lease_ask *ask)
 		if (is_phase(ask->job))
 			read_phase(&in, lease, ask->arena);
 		read_resources(&in, lease, ask->arena);
+		read_audited(&in, lease, ask->arena);
 	}
 	json_free(root);
 	/* What the database says itself is never the sender's fault. */

@@ -32,6 +32,8 @@ static void fill_facts(struct worker *worker, struct flight *flight)
 	facts->older_leases = lease->older_leases;
 	facts->prices_due = lease->prices_due;
 	facts->audit_due = lease->audit_due;
+	facts->audited = lease->audited;
+	facts->audited_count = lease->audited_count;
 	facts->worker_sources = worker->settings->worker_sources;
 	facts->removal = lease->removal;
 	facts->now_unix = clock_unix_ms() / 1000;

@@ -120,34 +120,53 @@ class Audit(SystemCase):
                             for line in found["strangers"]))
         self.world.delete_cluster(cluster)
 
+    def change_by_hand(self, worker, other, network, wall):
+        """One goes, one is taken off the network and one switched off; the
+        route is lost, and the firewall is open to all."""
+        gateway = self.thing("servers", "nat-gateway")
+        self.sim.settle(self.sim.delete(f"/servers/{worker['id']}"))
+        for path, body in (
+                (f"/servers/{other['id']}/actions/detach_from_network",
+                 {"network": network["id"]}),
+                (f"/servers/{gateway['id']}/actions/poweroff", None),
+                (f"/networks/{network['id']}/actions/delete_route",
+                 {"destination": "0.0.0.0/0", "gateway": "10.0.0.254"}),
+                (f"/firewalls/{wall['id']}/actions/set_rules", {"rules": [
+                    {"direction": "in", "protocol": "tcp", "port": "22",
+                     "source_ips": ["0.0.0.0/0"]}]})):
+            self.sim.settle(self.sim.post(path, body))
+        return {
+            (worker["name"], "it is gone"),
+            (other["name"], "it is not on the cluster's network"),
+            (gateway["name"], "it is switched off"),
+            (network["name"],
+             "its route to the internet by the gateway is gone"),
+            (wall["name"], "its rules were changed")}
+
     def test_drift_is_repaired(self):
         cluster = self.running(workers=2)
         worker = self.thing("servers", "worker-0")
         other = self.thing("servers", "worker-1")
         network = self.thing("networks", "network")
-        self.sim.settle(self.sim.delete(f"/servers/{worker['id']}"))
-        self.sim.settle(self.sim.post(
-            f"/servers/{other['id']}/actions/detach_from_network",
-            {"network": network["id"]}))
-        self.sim.settle(self.sim.post(
-            f"/networks/{network['id']}/actions/delete_route",
-            {"destination": "0.0.0.0/0", "gateway": "10.0.0.254"}))
+        wall = self.thing("firewalls", "firewall")
+        lacks = self.change_by_hand(worker, other, network, wall)
         found = self.audit(self.world.credential())
-        self.assertEqual(
-            {(line["name"], line["why"]) for line in found["drift"]},
-            {(worker["name"], "it is gone"),
-             (other["name"], "it is not on the cluster's network"),
-             (network["name"], "its route to the internet by the gateway is"
-                               " gone")})
+        self.assertEqual({(line["name"], line["why"])
+                          for line in found["drift"]}, lacks)
         self.assertEqual({line["cluster_id"] for line in found["drift"]},
                          {cluster})
         self.assertEqual(found["orphans"], [])
         said = self.world.byoc("audit", self.world.credential(),
                                "--repair").stdout
         self.assertIn(f"cluster {cluster[:8]}: its repair is asked for", said)
-        wait_for(lambda: worker["name"] in {
-            server["name"] for server in self.sim.state()["servers"]},
-            "the worker")
+        wait_for(lambda: self.world.db(
+            "SELECT 1 FROM byoc.events WHERE cluster_id = %s"
+            " AND name = 'repaired'", cluster), "the repair", 60)
+        self.assertEqual(self.audit(self.world.credential())["drift"], [])
+        self.assertEqual(self.thing("firewalls", "firewall")["rules"],
+                         wall["rules"])
+        self.assertEqual(self.thing("servers", "worker-1")["private_net"],
+                         other["private_net"])
         self.world.delete_cluster(cluster)
 
     def test_what_cannot_be_looked_through_says_why(self):

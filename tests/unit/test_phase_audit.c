@@ -131,3 +131,49 @@ Test(phase_audit, is_not_made_unless_it_is_asked_for)
 	asks(&t, "done");
 	cr_assert_null(t.facts.audit);
 }
+
+/* What it was to be comes with the lease, of those that run. */
+Test(phase_audit, sees_rules_that_were_changed)
+{
+	static const struct cluster running = {
+		.id = CLUSTER_ID, .api_sources = "0.0.0.0/0,::/0"};
+
+	for (int known = 0; known < 2; known++) {
+		if (known) {
+			trial_end(&t);
+			set_up();
+			t.facts.audited = &running;
+			t.facts.audited_count = 1;
+		}
+		finds_only("firewalls",
+			"{\"firewalls\":[{\"id\":3,\"name\":\"f\","
+			"\"applied_to\":[{}],\"rules\":[]," OUR_LABEL "}]}");
+		asks(&t, "GET /pricing");
+		takes(&t, 200, prices, "next");
+		asks(&t, "done");
+		cr_assert_eq(known,
+			strstr(t.facts.audit, "its rules were changed") != NULL,
+			"%s", t.facts.audit);
+	}
+}
+
+Test(phase_audit, sees_what_a_balancer_does_not_serve_any_more)
+{
+	static const struct cluster running = {
+		.id = CLUSTER_ID, .api_sources = "0.0.0.0/0,::/0"};
+
+	t.facts.audited = &running;
+	t.facts.audited_count = 1;
+	finds_only("load_balancers",
+		"{\"load_balancers\":[{\"id\":4,\"name\":\"b\",\"services\":"
+		"[],\"targets\":[{\"type\":\"server\"}]," OUR_LABEL
+		"},{\"id\":5,\"name\":\"c\",\"services\":[],\"targets\":"
+		"[{\"type\":\"server\"}]}]}");
+	asks(&t, "GET /pricing");
+	takes(&t, 200, prices, "next");
+	asks(&t, "done");
+	cr_assert(strstr(t.facts.audit, "its service for the API is gone"));
+	cr_assert(strstr(t.facts.audit,
+		"\"name\":\"c\",\"cluster\":null,\"controlled\":false,"
+		"\"fault\":null"));
+}

@@ -144,7 +144,8 @@ Test(phase_remove_lent, a_protected_floating_ip_is_told_of)
 		     "]}}]}"
 #define CERTIFICATE(type, uid, users)                                          \
 	"{\"certificate\":{\"id\":81,\"name\":\"tls\",\"type\":\"" type        \
-	"\"," OF_SERVICE(uid) ",\"used_by\":[" users "]}}"
+	"\"," OF_SERVICE(uid) ",\"status\":{\"issuance\":\"completed\"},"      \
+			      "\"used_by\":[" users "]}}"
 #define USER(id) "{\"id\":" id ",\"type\":\"load_balancer\"}"
 
 /* Balancers 5 and 6 on the network, as Kubernetes has made them. */

@@ -57,40 +57,28 @@ bool inventory_ask(struct facts *facts, struct ask *ask, struct err *err)
 	return true;
 }
 
-static bool is_off(const struct json_in *server)
+/* What the cluster was to be, for the time that one thing of it is looked at.
+ */
+static void recall_cluster(struct facts *facts, const struct seen *seen)
 {
-	const char *status = json_opt_text_ref(server, "status");
+	const char *id = seen_label(seen, LABEL_CLUSTER);
 
-	return status && strcmp(status, "off") == 0;
-}
-
-static bool leads_out(const struct json_in *network)
-{
-	struct json_in route;
-
-	for (size_t i = 0; i < json_count(network, "routes"); i++) {
-		if (!json_element(network, "routes", i, &route))
-			continue;
-		const char *to = json_opt_text_ref(&route, "destination");
-		const char *by = json_opt_text_ref(&route, "gateway");
-		if (to && by && strcmp(to, "0.0.0.0/0") == 0 &&
-			strcmp(by, GATEWAY_PRIVATE_ADDRESS) == 0)
-			return true;
-	}
-	return false;
+	facts->cluster = (struct cluster){0};
+	for (size_t i = 0; id && i < facts->audited_count; i++)
+		if (strcmp(facts->audited[i].id, id) == 0)
+			facts->cluster = facts->audited[i];
 }
 
 /* What is wrong with it, should it be a cluster's; NULL: nothing is seen. */
-static const char *fault_of(enum resource_kind kind, const struct json_in *in)
+static const char *fault_of(
+	struct facts *facts, enum resource_kind kind, const struct seen *seen)
 {
-	if (kind == RESOURCE_SERVER && is_off(in))
-		return "it is switched off";
-	if (kind == RESOURCE_NETWORK && !leads_out(in))
-		return "its route to the internet by the gateway is gone";
-	if (kind == RESOURCE_FIREWALL && json_count(in, "applied_to") == 0)
-		return "it is applied to no server";
-	if (kind == RESOURCE_LOAD_BALANCER && json_count(in, "targets") == 0)
-		return "it has no targets";
+	recall_cluster(facts, seen);
+	unsigned faults = faults_of(facts, kind, seen);
+	facts->cluster = (struct cluster){0};
+	for (int fault = 0; fault < FAULT_COUNT; fault++)
+		if (faults & FAULT_BIT(fault))
+			return fault_text((enum fault)fault);
 	return NULL;
 }
 
@@ -114,7 +102,7 @@ static void add_listed(
 			      seen_label(seen, LABEL_SCALER),
 		.network = seen->network,
 		.server = seen->server,
-		.fault = fault_of(kind, &in),
+		.fault = fault_of(facts, kind, seen),
 	};
 	if (kind == RESOURCE_PRIMARY_IP)
 		json_opt_i64(&in, "assignee_id", &listed->server);

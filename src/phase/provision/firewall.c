@@ -1,7 +1,7 @@
 /*
  * Firewall of the gateway's public interface: SSH from where the customer
- * says, ICMP from anywhere, nothing else inbound. No action, for it is applied
- * when the gateway is created.
+ * says, ICMP from anywhere, nothing else inbound. It is applied when the
+ * gateway is created.
  */
 #include "parts.h"
 
@@ -54,25 +54,55 @@ static struct json_object *api_sources(
 		facts->cluster.api_sources);
 }
 
-bool firewall_describe(const struct facts *facts, struct json_object *body,
-	struct secret *user_data, struct err *err)
+struct json_object *firewall_rules(const struct facts *facts, struct err *err)
 {
 	struct json_object *rules = json_new_array();
 	struct json_object *anywhere = json_new_array();
 	struct json_object *sources =
 		add_sources(facts, NULL, facts->cluster.ssh_sources);
 
-	(void)user_data;
 	json_append_text(anywhere, "0.0.0.0/0");
 	json_append_text(anywhere, "::/0");
 	json_append(rules, new_rule("icmp", NULL, anywhere));
 	if (sources)
 		json_append(rules, new_rule("tcp", "22", sources));
-	json_add(body, "rules", rules);
 	if (cluster_api_is_open(&facts->cluster))
-		return true;
+		return rules;
 	sources = api_sources(facts, err);
 	if (sources)
 		json_append(rules, new_rule("tcp", "6443", sources));
-	return sources != NULL;
+	else
+		json_free(rules);
+	return sources ? rules : NULL;
+}
+
+struct json_object *firewall_application(const struct facts *facts)
+{
+	const struct resource *gateway =
+		facts_recorded(facts, "nat_gateway", 0);
+
+	if (!gateway)
+		return NULL;
+	struct json_object *list = json_new_array(), *entry = json_new();
+	struct json_object *server = json_new();
+	json_add_i64(server, "id", gateway->id);
+	json_add_text(entry, "type", "server");
+	json_add(entry, "server", server);
+	json_append(list, entry);
+	return list;
+}
+
+/* A gateway that is there already is that of a cluster under repair. */
+bool firewall_describe(const struct facts *facts, struct json_object *body,
+	struct secret *user_data, struct err *err)
+{
+	struct json_object *rules = firewall_rules(facts, err);
+	struct json_object *applied = firewall_application(facts);
+
+	(void)user_data;
+	if (rules)
+		json_add(body, "rules", rules);
+	if (applied)
+		json_add(body, "apply_to", applied);
+	return rules != NULL;
 }

@@ -26,7 +26,7 @@ static struct json_object *new_question(void)
 	return question;
 }
 
-static struct json_object *new_service(void)
+struct json_object *load_balancer_service(void)
 {
 	struct json_object *service = json_new(), *check = json_new();
 
@@ -44,7 +44,7 @@ static struct json_object *new_service(void)
 	return service;
 }
 
-static struct json_object *new_target(const struct facts *facts)
+struct json_object *load_balancer_target(const struct facts *facts)
 {
 	struct json_object *target = json_new(), *selector = json_new();
 
@@ -77,9 +77,9 @@ bool load_balancer_describe(const struct facts *facts, struct json_object *body,
 	json_add_i64(body, "network", network->id);
 	json_add_bool(
 		body, "public_interface", cluster_api_is_open(&facts->cluster));
-	json_append(services, new_service());
+	json_append(services, load_balancer_service());
 	json_add(body, "services", services);
-	json_append(targets, new_target(facts));
+	json_append(targets, load_balancer_target(facts));
 	json_add(body, "targets", targets);
 	return true;
 }

@@ -60,9 +60,11 @@ enum verdict look_take(
 	for (size_t i = 0; i < reply_list_count(reply, kind); i++) {
 		if (!reply_list_resource(reply, kind, i, &seen, err))
 			return VERDICT_FAILED;
-		if (!seen.deleting)
-			found_add(facts->arena, &facts->memory.present[kind],
-				seen.id, seen.name);
+		if (seen.deleting)
+			continue;
+		found_add(facts->arena, &facts->memory.present[kind], seen.id,
+			seen.name);
+		restore_note(facts, kind, &seen);
 	}
 	if (!phase_turn_page(facts, reply))
 		facts->memory.looked_over = (int)kind + 1;

@@ -6,11 +6,20 @@
 
 #include <byoc/json.h>
 
+struct json_object *network_route(void)
+{
+	struct json_object *route = json_new();
+
+	json_add_text(route, "destination", "0.0.0.0/0");
+	json_add_text(route, "gateway", GATEWAY_PRIVATE_ADDRESS);
+	return route;
+}
+
 bool network_describe(const struct facts *facts, struct json_object *body,
 	struct secret *user_data, struct err *err)
 {
 	struct json_object *subnet = json_new(), *subnets = json_new_array();
-	struct json_object *route = json_new(), *routes = json_new_array();
+	struct json_object *routes = json_new_array();
 
 	(void)user_data;
 	(void)err;
@@ -21,9 +30,7 @@ bool network_describe(const struct facts *facts, struct json_object *body,
 	json_add_text(subnet, "ip_range", SUBNET_RANGE);
 	json_append(subnets, subnet);
 	json_add(body, "subnets", subnets);
-	json_add_text(route, "destination", "0.0.0.0/0");
-	json_add_text(route, "gateway", GATEWAY_PRIVATE_ADDRESS);
-	json_append(routes, route);
+	json_append(routes, network_route());
 	json_add(body, "routes", routes);
 	return true;
 }

@@ -1,7 +1,8 @@
 /*
  * Prepare: what has to be settled before the first resource is made. Which
  * server types the cluster gets, so that nothing is made that could not be
- * finished; its keys; and what of an earlier run is not there any more.
+ * finished; its keys; and what of an earlier run is not there any more, or not
+ * as it was made.
  */
 #include "parts.h"
 
@@ -67,5 +68,6 @@ const struct step prepare_steps[] = {
 	ROW(keys),
 	ROW(look),
 	ROW_SILENT(mend),
+	ROW(restore),
 	{0},
 };

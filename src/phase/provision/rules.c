@@ -1,0 +1,111 @@
+/*
+ * Whom a firewall lets through, as a set: one line for each direction,
+ * protocol, port and network. Two that let the same through are the same,
+ * however their rules are written.
+ */
+#include "parts.h"
+
+#include <arpa/inet.h>
+#include <byoc/json.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lines {
+	struct arena *arena;
+	const char **items;
+	size_t count, room;
+};
+
+/* "2001:DB8:0::/32" as "2001:db8::/32"; what is no network stays as it is. */
+static const char *canonical(struct arena *arena, const char *network)
+{
+	size_t length = strcspn(network, "/");
+	char address[ADDRESS_SIZE], text[INET6_ADDRSTRLEN];
+	unsigned char raw[16];
+	int family = memchr(network, ':', length) ? AF_INET6 : AF_INET;
+
+	if (length >= sizeof address)
+		return network;
+	snprintf(address, sizeof address, "%.*s", (int)length, network);
+	if (inet_pton(family, address, raw) != 1 ||
+		!inet_ntop(family, raw, text, sizeof text))
+		return network;
+	if (!network[length])
+		return arena_format(
+			arena, "%s/%d", text, family == AF_INET ? 32 : 128);
+	return arena_format(arena, "%s%s", text, network + length);
+}
+
+static void add_line(struct lines *lines, const char *line)
+{
+	lines->items = arena_grow(lines->arena, lines->items, lines->count,
+		&lines->room, sizeof *lines->items);
+	lines->items[lines->count++] = line;
+}
+
+static const char *or_none(const char *text)
+{
+	return text ? text : "-";
+}
+
+static void add_rule(struct lines *lines, const struct json_in *rule)
+{
+	static const char *const sides[] = {"source_ips", "destination_ips"};
+	const char *head = arena_format(lines->arena, "%s %s %s",
+		or_none(json_opt_text_ref(rule, "direction")),
+		or_none(json_opt_text_ref(rule, "protocol")),
+		or_none(json_opt_text_ref(rule, "port")));
+
+	for (size_t side = 0; side < COUNT(sides); side++) {
+		struct json_object *networks = NULL;
+		json_object_object_get_ex(rule->at, sides[side], &networks);
+		size_t count = json_count(rule, sides[side]);
+		for (size_t i = 0; i < count; i++) {
+			const char *network = json_object_get_string(
+				json_object_array_get_idx(networks, i));
+			add_line(lines, arena_format(lines->arena, "%s %s %s",
+						head, sides[side],
+						canonical(lines->arena,
+							or_none(network))));
+		}
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct lines lines_of(struct arena *arena, const struct json_in *in)
+{
+	struct lines lines = {.arena = arena};
+	struct json_in rule;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < json_count(in, "rules"); i++)
+		if (json_element(in, "rules", i, &rule))
+			add_rule(&lines, &rule);
+	if (lines.count)
+		qsort(lines.items, lines.count, sizeof *lines.items, compare);
+	for (size_t i = 0; i < lines.count; i++)
+		if (kept == 0 ||
+			strcmp(lines.items[kept - 1], lines.items[i]) != 0)
+			lines.items[kept++] = lines.items[i];
+	lines.count = kept;
+	return lines;
+}
+
+bool rules_equal(struct arena *arena, const struct json_in *one,
+	const struct json_in *other)
+{
+	struct lines a = lines_of(arena, one), b = lines_of(arena, other);
+
+	if (a.count != b.count)
+		return false;
+	for (size_t i = 0; i < a.count; i++)
+		if (strcmp(a.items[i], b.items[i]) != 0)
+			return false;
+	return true;
+}
