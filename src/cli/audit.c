@@ -128,10 +128,10 @@ const struct command audit_command = {
 	.details =
 		"A worker lists all that is in the project. "
 		"Shown are orphans (with\nour label, of a cluster that "
-		"is gone), what clusters lack (deleted, switched off or\n"
-		"detached by hand), and what is of no cluster here and costs "
+		"is gone), what clusters lack (deleted, switched off,\n"
+		"detached or changed by hand), and what is of no cluster here and costs "
 		"money. With --repair, the\nclusters that lack something are "
-		"asked to make it again; with --remove-orphans, what "
+		"asked to put it back; with --remove-orphans, what "
 		"the list shows of\nclusters that were deleted here is "
 		"deleted, too.",
 	.takes = BIT(OPTION_TIMEOUT) | BIT(OPTION_OUTPUT) | BIT(OPTION_REPAIR) |

@@ -144,13 +144,15 @@ const struct command cluster_repair_command = {
 	.noun = "cluster",
 	.verb = "repair",
 	.arguments = "ID",
-	.summary = "make again what somebody has deleted of a cluster",
+	.summary = "put back what somebody has deleted or changed of a cluster",
 	.details =
 		"Looks through the project for what is recorded of the "
 		"cluster, and makes again what\nis gone: nodes, the gateway, "
-		"firewall, SSH key. Nothing is deleted. The only control\n"
-		"plane, the network and the load balancer cannot be made "
-		"again.",
+		"firewall, SSH key. What was changed is put\nback: the "
+		"firewall's rules, the route, servers that are off or "
+		"detached, the load\nbalancer's service. Nothing is deleted. "
+		"The only control plane, the network and the\nload balancer "
+		"cannot be made again.",
 	.takes = BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
 	.needs = NEED_DATABASE,
 	.store = true,
