@@ -2,10 +2,10 @@
 #include "commands.h"
 
 #include "cluster_cost.h"
-#include "network.h"
 #include "table.h"
 #include "watch.h"
 #include <byoc/json.h>
+#include <byoc/network.h>
 #include <string.h>
 
 enum { SOURCES_SIZE = REPEAT_MAX * (NETWORK_SIZE + 1) + 2 };

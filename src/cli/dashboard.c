@@ -5,10 +5,14 @@
 
 static int run_dashboard(struct call *call)
 {
+	const struct dashboard_options options = {
+		.listen = option_value(call, OPTION_LISTEN),
+		.host = call->option[OPTION_HOST],
+		.recipient_file = call->option[OPTION_RECIPIENT_KEY],
+	};
 	struct err err = {0};
 
-	if (!dashboard_run(&call->settings, option_value(call, OPTION_LISTEN),
-		    call->option[OPTION_RECIPIENT_KEY], &err))
+	if (!dashboard_run(&call->settings, &options, &err))
 		return fail(&err);
 	return DONE;
 }
@@ -22,8 +26,13 @@ const struct command dashboard_command = {
 		   "with the public key alone (the file .pub), which seals "
 		   "tokens. With the file of\na recipient's key (see `byoc "
 		   "kubeconfig keygen --help`) it opens kubeconfigs, and new\n"
-		   "credentials name that recipient.",
-	.takes = BIT(OPTION_LISTEN) | BIT(OPTION_RECIPIENT_KEY),
+		   "credentials name that recipient.\n\n"
+		   "It speaks plain HTTP. Where others can come to --listen, "
+		   "put TLS in front; browsers\nhave to call the page by "
+		   "that address, a name of this machine's loopback, or "
+		   "--host.",
+	.takes = BIT(OPTION_LISTEN) | BIT(OPTION_HOST) |
+		 BIT(OPTION_RECIPIENT_KEY),
 	.needs = NEED_DATABASE | NEED_BROKER | NEED_KEYS,
 	.run = run_dashboard,
 };

@@ -5,10 +5,10 @@
  */
 #include "command.h"
 
-#include "network.h"
 #include <byoc/memory.h>
 #include <byoc/migrate.h>
 #include <byoc/model.h>
+#include <byoc/network.h>
 #include <byoc/seal.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -161,6 +161,22 @@ static bool check_pattern(const struct row *row, const char *text, char *why)
 	return false;
 }
 
+/* As browsers say it in the header Host. */
+static bool check_host(const struct row *row, const char *text, char *why)
+{
+	size_t length = strlen(text);
+
+	(void)row;
+	if (length > 0 && length <= 255 &&
+		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") ==
+			length)
+		return true;
+	snprintf(why, WHY_SIZE,
+		"want what stands in a browser's address bar, such as "
+		"127.0.0.1:8080 or byoc.example.com");
+	return false;
+}
+
 static const char *const output_text[] = {"table", "json"};
 static const struct words output_words = {"output", output_text, 2};
 
@@ -252,6 +268,8 @@ static const struct row rows[OPTION_COUNT] = {
 		"everything"},
 	[OPTION_LISTEN] = {"listen", "ADDRESS:PORT", "where the page is served",
 		"127.0.0.1:9480"},
+	[OPTION_HOST] = {"host", "NAME[:PORT]", "what browsers call the page",
+		"the address of --listen", .check = check_host},
 	[OPTION_RECIPIENT_KEY] = {"recipient-key", "FILE",
 		"opens kubeconfigs, with FILE.pub beside it", "none"},
 };

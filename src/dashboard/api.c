@@ -32,15 +32,32 @@
 	" FROM byoc.resources r WHERE r.cluster_id = c.id AND"                 \
 	" r.kind IN ('server', 'load_balancer'))"
 
+/* What is in the way of a deletion, or stays behind it. */
+#define KEPT                                                                   \
+	"(SELECT coalesce(json_agg(json_build_object('kind', k.kind, 'name',"  \
+	" k.name, 'why', k.why) ORDER BY k.at, k.hetzner_id), '[]')"           \
+	" FROM byoc.receipts k WHERE k.cluster_id = c.id"                      \
+	" AND k.fate = 'kept' AND c.status IN ('deleting', 'failed'))"
+
 static const char sql_clusters[] =
 	"SELECT coalesce(json_agg(json_build_object('id', c.id, 'name', c.name,"
 	" 'credential_id', c.credential_id, 'location', c.location, 'type',"
-	" c.type, 'workers', c.workers, 'status', c.status, 'code', c.code,"
-	" 'reason', c.reason, 'protected', c.protected, 'phases', " PHASES
-	", 'nodes', " NODES
+	" c.type, 'workers', c.workers, 'status', c.status, 'goal', c.goal,"
+	" 'code', c.code, 'reason', c.reason, 'server_type', c.server_type,"
+	" 'api_sources', c.api_sources, 'ssh_sources', c.ssh_sources,"
+	" 'removal', c.removal, 'kept', " KEPT
+	", 'protected', c.protected, 'phases', " PHASES ", 'nodes', " NODES
 	", 'cost', byoc.cost(c.credential_id, c.location, c.type, c.workers,"
 	" c.server_type, c.gateway_type)) ORDER BY c.name, c.created_at), '[]')"
 	" FROM byoc.clusters c WHERE c.status <> 'deleted'";
+
+/* The last ones; their receipts are asked for one by one. */
+static const char sql_deleted[] =
+	"SELECT coalesce(json_agg(json_build_object('id', d.id, 'name', d.name,"
+	" 'changed_at', d.changed_at, 'swept_at', d.swept_at)"
+	" ORDER BY d.changed_at DESC), '[]') FROM ("
+	" SELECT id, name, changed_at, swept_at FROM byoc.clusters"
+	" WHERE status = 'deleted' ORDER BY changed_at DESC LIMIT 10) d";
 
 static const char sql_credentials[] =
 	"SELECT coalesce(json_agg(json_build_object('id', id, 'name', name,"
@@ -130,6 +147,7 @@ struct json_object *api_overview(struct api *api, struct err *err)
 		return NULL;
 	struct json_object *all = json_new();
 	add_part(api, all, "clusters", sql_clusters, err);
+	add_part(api, all, "deleted", sql_deleted, err);
 	add_part(api, all, "credentials", sql_credentials, err);
 	add_part(api, all, "events", sql_events, err);
 	json_add_bool(all, "opens", api->recipient_file != NULL);

@@ -17,23 +17,38 @@ struct api *api_open(const struct settings *settings,
 	const char *recipient_file, struct err *err);
 void api_free(struct api *api); /* takes NULL */
 
-/* {credentials, clusters, events, opens}; the caller frees. NULL on failure, as
- * below. `opens`: can kubeconfigs be opened here? */
+/* {credentials, clusters, deleted, events, opens}; the caller frees. NULL on
+ * failure, as below. `opens`: can kubeconfigs be opened here? */
 struct json_object *api_overview(struct api *api, struct err *err);
 
-/* ---- Clusters (wishes.c) ---- */
+/* ---- New clusters (wishes.c) ---- */
 
-/* `wish`: name, credential_id, location, type, workers. */
+/* `wish`: name, credential_id, location, type, workers, and, for whoever wants
+ * them, server_type, api_sources and ssh_sources. */
 struct json_object *api_cost(
 	struct api *api, struct json_object *wish, struct err *err);
 struct json_object *api_create(
 	struct api *api, struct json_object *wish, struct err *err);
-/* `which`: id, and its name as the person typed it. */
+
+/* ---- Jobs (jobs.c) ---- */
+
+/* `which`: id, and its name as the person typed it; keep_volumes and
+ * with_neighbours. */
 struct json_object *api_delete(
 	struct api *api, struct json_object *which, struct err *err);
+/* What a deletion has met with: {swept_at, lines}. `which`: id. */
+struct json_object *api_receipt(
+	struct api *api, struct json_object *which, struct err *err);
 
-/* Jobs that an event answers. `which`: id. They give {job}. */
+/* `which`: id; of a plan, the deletion's options, too. They give {job}. */
+struct json_object *api_retry(
+	struct api *api, struct json_object *which, struct err *err);
+struct json_object *api_repair(
+	struct api *api, struct json_object *which, struct err *err);
+/* These are answered by an event. */
 struct json_object *api_plan(
+	struct api *api, struct json_object *which, struct err *err);
+struct json_object *api_audit(
 	struct api *api, struct json_object *which, struct err *err);
 struct json_object *api_kubeconfig(
 	struct api *api, struct json_object *which, struct err *err);

@@ -1,20 +1,20 @@
 /*
- * The page over HTTP, on loopback. Whoever asks has to have come by the login
- * token, to call this address by its own name, and for every change to know a
- * word that another site's page cannot read. One thread of libmicrohttpd
+ * The page over HTTP. Whoever asks has to have come by the login token, to call
+ * this address by its own name, and for every change to know a word that
+ * another site's page cannot read. One thread of libmicrohttpd
  * answers all; a slow database makes the page slow and harms nothing else.
  */
 #include "api.h"
 #include "events.h"
 #include "link.h"
+#include "reply.h"
 #include "session.h"
 
-#include <arpa/inet.h>
 #include <byoc/dashboard.h>
 #include <byoc/json.h>
+#include <byoc/listen.h>
 #include <byoc/memory.h>
 #include <json-c/json.h>
-#include <microhttpd.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -23,9 +23,10 @@
 
 enum { BODY_MOST = 16 * 1024, CONNECTIONS_MOST = 64, IDLE_SECONDS = 30 };
 
-extern const char page_index[], page_app[], page_draw[], page_style[];
-extern const size_t page_index_size, page_app_size, page_draw_size,
-	page_style_size;
+extern const char page_index[], page_draw[], page_base[], page_cards[],
+	page_dialogs[], page_app[], page_style[];
+extern const size_t page_index_size, page_draw_size, page_base_size,
+	page_cards_size, page_dialogs_size, page_app_size, page_style_size;
 
 struct dashboard {
 	struct api *api;
@@ -41,14 +42,18 @@ struct request {
 	bool too_long;
 };
 
+static const char script[] = "text/javascript; charset=utf-8";
+
 static const struct {
 	const char *path, *type, *text;
 	const size_t *size;
 } files[] = {
 	{"/", "text/html; charset=utf-8", page_index, &page_index_size},
-	{"/app.js", "text/javascript; charset=utf-8", page_app, &page_app_size},
-	{"/draw.js", "text/javascript; charset=utf-8", page_draw,
-		&page_draw_size},
+	{"/draw.js", script, page_draw, &page_draw_size},
+	{"/base.js", script, page_base, &page_base_size},
+	{"/cards.js", script, page_cards, &page_cards_size},
+	{"/dialogs.js", script, page_dialogs, &page_dialogs_size},
+	{"/app.js", script, page_app, &page_app_size},
 	{"/style.css", "text/css; charset=utf-8", page_style, &page_style_size},
 };
 
@@ -60,7 +65,11 @@ static const struct {
 	{"/api/cost", api_cost},
 	{"/api/create", api_create},
 	{"/api/delete", api_delete},
+	{"/api/retry", api_retry},
+	{"/api/repair", api_repair},
+	{"/api/receipt", api_receipt},
 	{"/api/plan", api_plan},
+	{"/api/audit", api_audit},
 	{"/api/kubeconfig", api_kubeconfig},
 	{"/api/answer", api_answer},
 };
@@ -74,78 +83,6 @@ static const struct {
 	{"/api/credential", "name", api_add_credential},
 	{"/api/token", "id", api_rotate_credential},
 };
-
-static const struct {
-	const char *name, *value;
-} headers[] = {
-	{"Content-Security-Policy",
-		"default-src 'none'; script-src 'self'; style-src 'self'; "
-		"connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
-		"form-action 'none'; frame-ancestors 'none'"},
-	{"X-Content-Type-Options", "nosniff"},
-	{"Referrer-Policy", "no-referrer"},
-	{"Cache-Control", "no-store"},
-};
-
-/* Takes `response` over; NULL: there was no memory for one. `type` NULL: it has
- * no body. */
-static enum MHD_Result send_response(struct MHD_Connection *connection,
-	unsigned status, const char *type, struct MHD_Response *response)
-{
-	if (!response)
-		return MHD_NO;
-	enum MHD_Result result = MHD_YES;
-	if (type)
-		result =
-			MHD_add_response_header(response, "Content-Type", type);
-	for (size_t i = 0; i < COUNT(headers) && result == MHD_YES; i++)
-		result = MHD_add_response_header(
-			response, headers[i].name, headers[i].value);
-	if (result == MHD_YES)
-		result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static enum MHD_Result send_text(struct MHD_Connection *connection,
-	unsigned status, const char *type, const char *text, size_t size)
-{
-	return send_response(connection, status, type,
-		MHD_create_response_from_buffer(
-			size, (void *)text, MHD_RESPMEM_MUST_COPY));
-}
-
-static enum MHD_Result send_json(struct MHD_Connection *connection,
-	unsigned status, struct json_object *object)
-{
-	const char *text = json_write(object);
-	enum MHD_Result result = send_text(
-		connection, status, "application/json", text, strlen(text));
-
-	json_free(object);
-	return result;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *connection,
-	unsigned status, const char *code, const char *text)
-{
-	struct json_object *body = json_new();
-
-	json_add_text(body, "code", code);
-	json_add_text(body, "text", text);
-	return send_json(connection, status, body);
-}
-
-static enum MHD_Result answer(struct MHD_Connection *connection,
-	struct json_object *object, const struct err *err)
-{
-	if (object)
-		return send_json(connection, MHD_HTTP_OK, object);
-	return refuse(connection,
-		err->kind == ERR_RETRY ? MHD_HTTP_SERVICE_UNAVAILABLE
-				       : MHD_HTTP_BAD_REQUEST,
-		err->code, err->text);
-}
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
@@ -179,7 +116,7 @@ static enum MHD_Result log_in(
 		MHD_destroy_response(response);
 		return MHD_NO;
 	}
-	return send_response(connection, MHD_HTTP_SEE_OTHER, NULL, response);
+	return reply_send(connection, MHD_HTTP_SEE_OTHER, NULL, response);
 }
 
 static enum MHD_Result stream(
@@ -189,9 +126,10 @@ static enum MHD_Result stream(
 		events_join(dashboard->events, connection);
 
 	if (!response)
-		return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "tabs",
+		return reply_refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"tabs",
 			"The page is open in too many tabs: close some.");
-	return send_response(
+	return reply_send(
 		connection, MHD_HTTP_OK, "text/event-stream", response);
 }
 
@@ -202,19 +140,19 @@ static enum MHD_Result get(struct dashboard *dashboard,
 
 	for (size_t i = 0; i < COUNT(files); i++)
 		if (strcmp(path, files[i].path) == 0)
-			return send_text(connection, MHD_HTTP_OK, files[i].type,
-				files[i].text, *files[i].size);
+			return reply_text(connection, MHD_HTTP_OK,
+				files[i].type, files[i].text, *files[i].size);
 	if (strcmp(path, "/api/session") == 0) {
 		struct json_object *session = json_new();
 		json_add_text(session, "csrf", dashboard->session.csrf);
-		return send_json(connection, MHD_HTTP_OK, session);
+		return reply_json(connection, MHD_HTTP_OK, session);
 	}
 	if (strcmp(path, "/api/events") == 0)
 		return stream(dashboard, connection);
 	if (strcmp(path, "/api/overview") == 0)
-		return answer(
+		return reply_answer(
 			connection, api_overview(dashboard->api, &err), &err);
-	return refuse(connection, MHD_HTTP_NOT_FOUND, "not_found",
+	return reply_refuse(connection, MHD_HTTP_NOT_FOUND, "not_found",
 		"There is nothing at this address.");
 }
 
@@ -240,7 +178,7 @@ static enum MHD_Result send_secret(
 		wipe_secret(kept);
 		return MHD_NO;
 	}
-	return send_response(
+	return reply_send(
 		connection, MHD_HTTP_OK, "application/yaml", response);
 }
 
@@ -252,7 +190,7 @@ static enum MHD_Result post_open(struct dashboard *dashboard,
 
 	if (body && api_open_kubeconfig(dashboard->api, body, &kubeconfig, err))
 		return send_secret(connection, &kubeconfig);
-	return answer(connection, NULL, err);
+	return reply_answer(connection, NULL, err);
 }
 
 static enum MHD_Result post_json(struct dashboard *dashboard,
@@ -268,15 +206,15 @@ static enum MHD_Result post_json(struct dashboard *dashboard,
 	while (i < COUNT(changes) && strcmp(path, changes[i].path) != 0)
 		i++;
 	if (i < COUNT(changes))
-		result = answer(connection,
+		result = reply_answer(connection,
 			body ? changes[i].run(dashboard->api, body, &err)
 			     : NULL,
 			&err);
 	else if (strcmp(path, "/api/open") == 0)
 		result = post_open(dashboard, connection, body, &err);
 	else
-		result = refuse(connection, MHD_HTTP_NOT_FOUND, "not_found",
-			"There is nothing at this address.");
+		result = reply_refuse(connection, MHD_HTTP_NOT_FOUND,
+			"not_found", "There is nothing at this address.");
 	json_free(body);
 	return result;
 }
@@ -299,12 +237,12 @@ static enum MHD_Result post(struct dashboard *dashboard,
 	struct err err = {0};
 
 	if (request->too_long)
-		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
+		return reply_refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
 			"too_long", "The request is too long.");
 	for (size_t i = 0; i < COUNT(tokens); i++) {
 		if (strcmp(path, tokens[i].path) != 0)
 			continue;
-		return answer(connection,
+		return reply_answer(connection,
 			tokens[i].run(dashboard->api,
 				MHD_lookup_connection_value(connection,
 					MHD_GET_ARGUMENT_KIND,
@@ -334,7 +272,8 @@ static enum MHD_Result serve(struct dashboard *dashboard,
 	bool is_get = strcmp(method, "GET") == 0;
 
 	if (!session_host_fits(&dashboard->session, header(connection, "Host")))
-		return refuse(connection, MHD_HTTP_FORBIDDEN, "wrong_host",
+		return reply_refuse(connection, MHD_HTTP_FORBIDDEN,
+			"wrong_host",
 			"Open the page by the address that `byoc dashboard` "
 			"printed.");
 	if (is_get && strcmp(path, "/") == 0 &&
@@ -343,17 +282,17 @@ static enum MHD_Result serve(struct dashboard *dashboard,
 				connection, MHD_GET_ARGUMENT_KIND, "token")))
 		return log_in(dashboard, connection);
 	if (!logged_in(dashboard, connection))
-		return refuse(connection, MHD_HTTP_UNAUTHORIZED, "log_in",
+		return reply_refuse(connection, MHD_HTTP_UNAUTHORIZED, "log_in",
 			"Open the address that `byoc dashboard` printed; it "
 			"is good for once. Start it again for another.");
 	if (is_get)
 		return get(dashboard, connection, path);
 	if (strcmp(method, "POST") != 0)
-		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "method",
-			"There are GET and POST here.");
+		return reply_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+			"method", "There are GET and POST here.");
 	if (!session_is(
 		    dashboard->session.csrf, header(connection, "X-BYOC-CSRF")))
-		return refuse(connection, MHD_HTTP_FORBIDDEN, "csrf",
+		return reply_refuse(connection, MHD_HTTP_FORBIDDEN, "csrf",
 			"The page is of an earlier start: reload it.");
 	return post(dashboard, connection, path, request);
 }
@@ -393,52 +332,44 @@ static void forget(void *context, struct MHD_Connection *connection,
 	*state = NULL;
 }
 
-static bool read_address(
-	const char *listen, struct sockaddr_in *address, struct err *err)
-{
-	unsigned port;
-	char rest;
-
-	if (sscanf(listen, "127.0.0.1:%u%c", &port, &rest) != 1 || port < 1 ||
-		port > UINT16_MAX)
-		return err_set(err, ERR_BAD_INPUT, "bad_listen",
-			"--listen: want 127.0.0.1:PORT; the page is served to "
-			"this machine only");
-	*address = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	return true;
-}
-
 static bool start(struct dashboard *dashboard,
-	const struct sockaddr_in *address, struct err *err)
+	const struct sockaddr_storage *address, const char *listen,
+	struct err *err)
 {
-	session_begin(&dashboard->session);
-	dashboard->session.port = ntohs(address->sin_port);
-	dashboard->daemon = MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0,
-		NULL, NULL, handle, dashboard, MHD_OPTION_SOCK_ADDR, address,
+	unsigned flags =
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+
+	if (address->ss_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	dashboard->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle,
+		dashboard, MHD_OPTION_SOCK_ADDR, address,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
 		MHD_OPTION_NOTIFY_COMPLETED, forget, NULL, MHD_OPTION_END);
 	if (!dashboard->daemon)
 		return err_set(err, ERR_REFUSED, "cannot_listen",
-			"port %u is not free: choose another with --listen",
-			dashboard->session.port);
+			"%s is not free: choose another with --listen", listen);
+	if (!listen_is_loopback(address))
+		fprintf(stderr,
+			"byoc: %s can be reached from other machines, and the "
+			"page speaks plain HTTP: whoever is between reads "
+			"along. Put TLS in front of it, or publish it to this "
+			"machine alone.\n",
+			listen);
 	return true;
 }
 
-bool dashboard_run(const struct settings *settings, const char *listen,
-	const char *recipient_file, struct err *err)
+bool dashboard_run(const struct settings *settings,
+	const struct dashboard_options *options, struct err *err)
 {
+	const char *listen = options->listen;
 	struct dashboard dashboard = {0};
-	struct sockaddr_in address = {0};
+	struct sockaddr_storage address;
 	sigset_t ends;
 
-	if (!read_address(listen, &address, err))
-		return false;
+	if (!listen_read(listen, &address) || listen_port(&address) == 0)
+		return err_set(err, ERR_BAD_INPUT, "bad_listen",
+			"--listen: want ADDRESS:PORT, such as 127.0.0.1:9480");
 
 	/* Before there is a thread: it takes the mask over. */
 	sigemptyset(&ends);
@@ -447,12 +378,14 @@ bool dashboard_run(const struct settings *settings, const char *listen,
 	if (sigprocmask(SIG_BLOCK, &ends, NULL) || sodium_init() < 0)
 		return err_set(err, ERR_BUG, "cannot_start",
 			"this system refuses what the dashboard needs");
+	session_begin(&dashboard.session, listen, listen_port(&address),
+		options->host);
 	dashboard.events = events_new();
-	dashboard.api = api_open(settings, recipient_file, err);
-	bool ok = dashboard.api && start(&dashboard, &address, err);
+	dashboard.api = api_open(settings, options->recipient_file, err);
+	bool ok = dashboard.api && start(&dashboard, &address, listen, err);
 	if (ok) {
-		printf("http://127.0.0.1:%u/?token=%s\n",
-			dashboard.session.port, dashboard.session.login);
+		printf("http://%s/?token=%s\n", dashboard.session.host,
+			dashboard.session.login);
 		fflush(stdout);
 		link_run(settings, dashboard.events);
 		events_end(dashboard.events);

@@ -3,9 +3,11 @@
  */
 #include "session.h"
 
+#include <byoc/memory.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void make_word(char word[SESSION_WORD_SIZE])
 {
@@ -16,8 +18,23 @@ static void make_word(char word[SESSION_WORD_SIZE])
 	sodium_memzero(bytes, sizeof bytes);
 }
 
-void session_begin(struct session *session)
+/* All addresses are none that a browser can be sent to. */
+static bool is_every_address(const char *listen)
 {
+	return strncmp(listen, "0.0.0.0:", 8) == 0 ||
+	       strncmp(listen, "[::]:", 5) == 0;
+}
+
+void session_begin(struct session *session, const char *listen, uint16_t port,
+	const char *host)
+{
+	session->port = port;
+	if (host || !is_every_address(listen))
+		snprintf(session->host, sizeof session->host, "%s",
+			host ? host : listen);
+	else
+		snprintf(session->host, sizeof session->host, "127.0.0.1:%u",
+			port);
 	make_word(session->login);
 	make_word(session->cookie);
 	make_word(session->csrf);
@@ -41,9 +58,15 @@ bool session_login(struct session *session, const char *token)
 
 bool session_host_fits(const struct session *session, const char *host)
 {
-	char address[32], name[32];
+	static const char *const own[] = {"127.0.0.1", "localhost", "[::1]"};
+	char name[32];
 
-	snprintf(address, sizeof address, "127.0.0.1:%u", session->port);
-	snprintf(name, sizeof name, "localhost:%u", session->port);
-	return host && (strcmp(host, address) == 0 || strcmp(host, name) == 0);
+	if (host && strcasecmp(host, session->host) == 0)
+		return true;
+	for (size_t i = 0; host && i < COUNT(own); i++) {
+		snprintf(name, sizeof name, "%s:%u", own[i], session->port);
+		if (strcasecmp(host, name) == 0)
+			return true;
+	}
+	return false;
 }

@@ -1,50 +1,85 @@
 /*
- * What the page asks for of clusters. Everything is a job: a list before a
- * deletion and a kubeconfig are answered by an event, which is looked up by the
- * job's id.
+ * New clusters: what one would cost, and asking for it. Whoever may reach it is
+ * checked here, so that a mistake gets a sentence that tells how it is written.
  */
 #include "api_part.h"
 
 #include <byoc/json.h>
+#include <byoc/memory.h>
 #include <byoc/model.h>
+#include <byoc/network.h>
+#include <json-c/json.h>
 #include <stdio.h>
 
-static const char sql_cost[] =
-	"SELECT byoc.cost($1, $2, $3, $4::integer, NULL, NULL)";
+enum { SOURCES_MOST = 10 };
 
+static const char sql_cost[] =
+	"SELECT byoc.cost($1, $2, $3, $4::integer, $5, NULL)";
+
+/* Nobody named may reach the API: everybody may, as the table has it. */
 static const char sql_create[] =
 	"INSERT INTO byoc.clusters (name, credential_id, location, type,"
-	" workers, id) VALUES ($1, $2, $3, $4, $5::integer, $6)";
+	" workers, server_type, api_sources, ssh_sources, id)"
+	" VALUES ($1, $2, $3, $4, $5::integer, $6,"
+	" coalesce($7::cidr[], '{0.0.0.0/0,::/0}'),"
+	" coalesce($8::cidr[], '{}'), $9)";
 
 static const char sql_provision[] =
 	"SELECT byoc.enqueue('cluster.provision', $1::uuid)";
 
-/* The name is typed by the person, so that it is this one that is meant. */
-static const char sql_delete[] =
-	"SELECT byoc.enqueue('cluster.teardown', id) FROM"
-	" byoc.clusters WHERE id = $1 AND name = $2";
-
-static const char sql_plan[] =
-	"SELECT json_build_object('job', byoc.enqueue('cluster.teardown',"
-	" $1::uuid, NULL, '{\"dry_run\": true}'))";
-
-static const char sql_kubeconfig[] =
-	"SELECT json_build_object('job', byoc.enqueue('cluster.kubeconfig',"
-	" $1::uuid))";
-
-static const char sql_answer[] =
-	"SELECT data - 'sealed_kubeconfig' FROM byoc.events"
-	" WHERE cluster_id = $1 AND data ->> 'job_id' = $2";
-
-static const char sql_sealed[] =
-	"SELECT data ->> 'sealed_kubeconfig' FROM byoc.events"
-	" WHERE cluster_id = $1 AND data ->> 'job_id' = $2"
-	" AND data ? 'sealed_kubeconfig'";
+/* As PostgreSQL writes arrays. */
+struct sources {
+	char text[SOURCES_MOST * NETWORK_SIZE + 3];
+	bool named;
+};
 
 struct wish {
-	const char *name, *credential, *location, *type;
+	const char *name, *credential, *location, *type, *server_type;
 	char workers[16];
+	struct sources api, ssh;
 };
+
+static bool add_source(struct json_object *element, struct sources *sources,
+	size_t *used, struct err *err)
+{
+	const char *text = json_object_get_string(element);
+	char network[NETWORK_SIZE];
+	char why[200];
+
+	if (!network_read(text ? text : "", network, why, sizeof why))
+		return err_set(err, ERR_BAD_INPUT, "bad_network", "%.60s: %s",
+			text ? text : "null", why);
+	*used += (size_t)snprintf(sources->text + *used,
+		sizeof sources->text - *used, "%c%s",
+		sources->named ? ',' : '{', network);
+	sources->named = true;
+	return true;
+}
+
+static void read_sources(struct json_object *body, const char *key,
+	struct sources *sources, struct err *err)
+{
+	struct json_object *list = json_object_object_get(body, key);
+	size_t used = 0;
+
+	if (!list || err->kind)
+		return;
+	size_t count = json_object_is_type(list, json_type_array)
+			       ? json_object_array_length(list)
+			       : SIZE_MAX;
+	if (count > SOURCES_MOST) {
+		err_set(err, ERR_BAD_INPUT, "bad_request",
+			"Name at most %d networks.", SOURCES_MOST);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!add_source(json_object_array_get_idx(list, i), sources,
+			    &used, err))
+			return;
+	if (sources->named)
+		snprintf(
+			sources->text + used, sizeof sources->text - used, "}");
+}
 
 static bool read_wish(
 	struct json_object *body, struct wish *wish, struct err *err)
@@ -52,12 +87,16 @@ static bool read_wish(
 	const struct json_in in = {body, "request", err};
 	int workers = 0;
 
+	*wish = (struct wish){0};
 	wish->name = json_text_ref(&in, "name");
 	wish->credential = json_text_ref(&in, "credential_id");
 	wish->location = json_text_ref(&in, "location");
 	wish->type = json_text_ref(&in, "type");
+	wish->server_type = json_opt_text_ref(&in, "server_type");
 	json_int(&in, "workers", &workers);
 	snprintf(wish->workers, sizeof wish->workers, "%d", workers);
+	read_sources(body, "api_sources", &wish->api, err);
+	read_sources(body, "ssh_sources", &wish->ssh, err);
 	return !err->kind;
 }
 
@@ -69,9 +108,10 @@ struct json_object *api_cost(
 	if (!read_wish(body, &wish, err) || !api_connected(api, err))
 		return NULL;
 	struct json_object *cost = console_json(api->connection, sql_cost,
-		PARAMS(wish.credential, wish.location, wish.type, wish.workers),
+		PARAMS(wish.credential, wish.location, wish.type, wish.workers,
+			wish.server_type),
 		err);
-	if (!cost)
+	if (!cost && !err->kind)
 		err_set(err, ERR_REFUSED, "no_prices",
 			"No prices are known yet: wait until the credential "
 			"is ready.");
@@ -90,7 +130,9 @@ struct json_object *api_create(
 	uuid_make(id);
 	bool ok = console_run(api->connection, sql_create,
 			  PARAMS(wish.name, wish.credential, wish.location,
-				  wish.type, wish.workers, id),
+				  wish.type, wish.workers, wish.server_type,
+				  wish.api.named ? wish.api.text : NULL,
+				  wish.ssh.named ? wish.ssh.text : NULL, id),
 			  err) &&
 		  console_run(api->connection, sql_provision, PARAMS(id), err);
 	if (!console_end(api->connection, ok, err))
@@ -98,84 +140,4 @@ struct json_object *api_create(
 	struct json_object *made = json_new();
 	json_add_text(made, "id", id);
 	return made;
-}
-
-struct json_object *api_delete(
-	struct api *api, struct json_object *body, struct err *err)
-{
-	const struct json_in in = {body, "request", err};
-	const char *id = json_text_ref(&in, "id");
-	const char *name = json_text_ref(&in, "name");
-
-	if (err->kind || !api_connected(api, err))
-		return NULL;
-	PGresult *rows = console_rows(
-		api->connection, sql_delete, PARAMS(id, name), err);
-	if (rows && PQntuples(rows) == 0)
-		err_set(err, ERR_REFUSED, "not_found",
-			"That is not the cluster's name: nothing was deleted.");
-	PQclear(rows);
-	return err->kind ? NULL : json_new();
-}
-
-static struct json_object *ask(struct api *api, const char *sql,
-	struct json_object *body, struct err *err)
-{
-	const struct json_in in = {body, "request", err};
-	const char *id = json_text_ref(&in, "id");
-
-	if (err->kind || !api_connected(api, err))
-		return NULL;
-	return console_json(api->connection, sql, PARAMS(id), err);
-}
-
-struct json_object *api_plan(
-	struct api *api, struct json_object *which, struct err *err)
-{
-	return ask(api, sql_plan, which, err);
-}
-
-struct json_object *api_kubeconfig(
-	struct api *api, struct json_object *which, struct err *err)
-{
-	return ask(api, sql_kubeconfig, which, err);
-}
-
-struct json_object *api_answer(
-	struct api *api, struct json_object *which, struct err *err)
-{
-	const struct json_in in = {which, "request", err};
-	const char *id = json_text_ref(&in, "id");
-	const char *job = json_text_ref(&in, "job");
-
-	if (err->kind || !api_connected(api, err))
-		return NULL;
-	struct json_object *answer =
-		console_json(api->connection, sql_answer, PARAMS(id, job), err);
-	return answer || err->kind ? answer : json_new();
-}
-
-bool api_open_kubeconfig(struct api *api, struct json_object *which,
-	struct secret *kubeconfig, struct err *err)
-{
-	const struct json_in in = {which, "request", err};
-	const char *id = json_text_ref(&in, "id");
-	const char *job = json_text_ref(&in, "job");
-
-	if (err->kind || !api_connected(api, err))
-		return false;
-	if (!api->recipient_file)
-		return err_set(err, ERR_REFUSED, "no_recipient_key",
-			"Start `byoc dashboard` with --recipient-key FILE, so "
-			"that kubeconfigs can be opened here.");
-	PGresult *rows =
-		console_rows(api->connection, sql_sealed, PARAMS(id, job), err);
-	if (rows && PQntuples(rows) == 0)
-		err_set(err, ERR_REFUSED, "not_found",
-			"There is no kubeconfig yet: ask again.");
-	bool ok =
-		!err->kind && recipient_open(api->recipient_file,
-				      PQgetvalue(rows, 0, 0), kubeconfig, err);
-	PQclear(rows);
-	return ok;
 }

@@ -7,10 +7,9 @@
 #include "meters.h"
 #include "tenant.h"
 
-#include <arpa/inet.h>
+#include <byoc/listen.h>
 #include <byoc/log.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,42 +150,17 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection,
 	return result;
 }
 
-/* "127.0.0.1:9400" or "[::1]:9400". */
-static bool read_address(
-	const char *text, struct sockaddr_storage *address, struct err *err)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
-	char host[64] = "";
-	unsigned port;
-	char rest;
-
-	*address = (struct sockaddr_storage){0};
-	if (sscanf(text, "[%63[^]]]:%u%c", host, &port, &rest) == 2 &&
-		port <= UINT16_MAX &&
-		inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons((uint16_t)port);
-		return true;
-	}
-	if (sscanf(text, "%63[^:]:%u%c", host, &port, &rest) == 2 &&
-		port <= UINT16_MAX &&
-		inet_pton(AF_INET, host, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons((uint16_t)port);
-		return true;
-	}
-	return err_set(err, ERR_BAD_INPUT, "bad_setting",
-		"BYOC_HTTP_LISTEN: want ADDRESS:PORT, such as 127.0.0.1:9400");
-}
-
 struct metrics *metrics_start(const struct worker *worker, struct err *err)
 {
 	const char *listen = worker->settings->http_listen;
 	struct sockaddr_storage address;
 
-	if (!read_address(listen, &address, err))
+	if (!listen_read(listen, &address)) {
+		err_set(err, ERR_BAD_INPUT, "bad_setting",
+			"BYOC_HTTP_LISTEN: want ADDRESS:PORT, such as "
+			"127.0.0.1:9400");
 		return NULL;
+	}
 	struct metrics *metrics = memory_new(sizeof *metrics);
 	metrics->worker = worker;
 	unsigned flags = MHD_USE_EPOLL;

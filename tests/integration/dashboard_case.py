@@ -20,6 +20,7 @@ def free_port():
 
 class DashboardCase(SystemCase):
     workers = 1
+    environment = {"BYOC_WORKER_SOURCES": "127.0.0.0/8"}
 
     def setUp(self):
         super().setUp()
@@ -31,18 +32,30 @@ class DashboardCase(SystemCase):
             shutil.copy2(public, keys)
         recipient = f"{folder.name}/ops"
         self.world.byoc("kubeconfig", "keygen", recipient)
+        self.recipient, self.keys = recipient, str(keys)
         self.port = free_port()
-        self.process = subprocess.Popen(
-            [program("byoc"), "dashboard", "--listen",
-             f"127.0.0.1:{self.port}", "--recipient-key", recipient],
-            env={**self.world.make_environment("dashboard"),
-                 "BYOC_KEY_DIR": str(keys)}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(self.end)
-        self.address = self.process.stdout.readline().strip()
-        self.login = re.search("token=([0-9a-f]{64})$", self.address)[1]
+        self.process = self.start(
+            "--listen", f"127.0.0.1:{self.port}", said="")
+        self.address, self.login = self.read_address(self.process)
 
-    def end(self):
-        self.process.terminate()
-        _, said = self.process.communicate(timeout=10)
-        self.assertEqual((self.process.returncode, said), (0, ""))
+    def start(self, *options, said):
+        """The program, which ends well and has said just that on the way."""
+        process = subprocess.Popen(
+            [program("byoc"), "dashboard", *options, "--recipient-key",
+             self.recipient],
+            env={**self.world.make_environment("dashboard"),
+                 "BYOC_KEY_DIR": self.keys}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(self.end, process, said)
+        return process
+
+    def read_address(self, process):
+        """What it prints: an address to open, and the login token in it."""
+        address = process.stdout.readline().strip()
+        return address, re.search("token=([0-9a-f]{64})$", address)[1]
+
+    def end(self, process, said):
+        process.terminate()
+        _, found = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 0, found)
+        self.assertRegex(found, f"^{said}$")

@@ -9,17 +9,17 @@ import uuid
 
 import yaml
 
-from dashboard_case import DashboardCase
+from dashboard_case import DashboardCase, free_port
 from sim import TOKEN, wait_for
 
 
 class Dashboard(DashboardCase):
     cookie = csrf = None
 
-    def ask(self, method, path, body=None, **headers):
+    def ask(self, method, path, body=None, port=None, **headers):
         """(status, headers, text) of an answer, which never shows a token."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port,
-                                                timeout=10)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port or self.port, timeout=10)
         self.addCleanup(connection.close)
         if self.cookie:
             headers.setdefault("Cookie", self.cookie)
@@ -69,12 +69,31 @@ class Dashboard(DashboardCase):
             self.assertEqual(
                 self.ask("POST", "/api/delete", "{}", **headers)[0], 403)
 
+    def test_it_can_be_served_to_other_machines(self):
+        port = free_port()
+        process = self.start("--listen", f"0.0.0.0:{port}", "--host",
+                             "byoc.example", said=r"byoc: .* plain HTTP.*\n")
+        address, login = self.read_address(process)
+        self.assertEqual(address, f"http://byoc.example/?token={login}")
+        for host, status in (("byoc.example", 401), ("BYOC.example", 401),
+                             (f"localhost:{port}", 401),
+                             (f"byoc.example:{port}", 403),
+                             (f"0.0.0.0:{port}", 403), ("evil.example", 403)):
+            with self.subTest(host):
+                self.assertEqual(
+                    self.ask("GET", "/", port=port, Host=host)[0], status)
+        self.assertEqual(self.ask("GET", f"/?token={login}", port=port,
+                                  Host="byoc.example")[0], 303)
+
     def test_bad_requests_get_a_sentence(self):
         self.enter()
         self.assertEqual(self.change("delete", 400)["code"], "bad_json")
         nobody = {"id": str(uuid.uuid4()), "name": "nobody"}
-        self.assertEqual(self.change("delete", 400, **nobody)["code"],
-                         "not_found")
+        for what, code in (("delete", "not_found"), ("receipt", "not_found"),
+                           ("repair", "not_running"),
+                           ("retry", "unknown_record"),
+                           ("audit", "unknown_record")):
+            self.assertEqual(self.change(what, 400, **nobody)["code"], code)
         self.change("create", 413, name="x" * 17000)
         self.change("nothing", 404)
 
@@ -82,24 +101,44 @@ class Dashboard(DashboardCase):
         credential = self.world.credential()
         self.enter()
         wish = {"name": "paged", "credential_id": credential, "workers": 1,
-                "location": "fsn1", "type": "dedicated"}
-        self.assertGreater(float(self.change("cost", **wish)["price_month"]),
-                           0)
+                "location": "fsn1", "type": "dedicated",
+                "server_type": "cx33", "api_sources": ["203.0.113.0/24"],
+                "ssh_sources": ["198.51.100.7", "2001:db8::/32"]}
+        cost = self.change("cost", **wish)
+        self.assertGreater(float(cost["price_month"]), 0)
+        self.assertIn("cx33", {line["name"] for line in cost["lines"]})
         cluster = self.change("create", **wish)["id"]
         self.world.wait_status(cluster, "running")
         shown, = [one for one in
                   json.loads(self.ask("GET", "/api/overview")[2])["clusters"]
                   if one["id"] == cluster]
-        self.assertEqual(shown["status"], "running")
+        self.assertEqual(
+            (shown["status"], shown["server_type"], shown["api_sources"],
+             shown["ssh_sources"]),
+            ("running", "cx33", ["203.0.113.0/24"],
+             ["198.51.100.7/32", "2001:db8::/32"]))
         self.assertEqual({phase["status"] for phase in shown["phases"]},
                          {"done"})
         self.assertEqual(len(shown["nodes"]), 4)
         self.assertGreater(float(shown["cost"]["price_month"]), 0)
         _, plan = self.answer("plan", cluster)
         self.assertEqual(len(plan["goes"]), 8)
+        self.assertIn("has not failed",
+                      self.change("retry", 400, id=cluster)["text"])
         self.change("delete", 400, id=cluster, name="another")
-        self.change("delete", id=cluster, name="paged")
+        self.change("delete", id=cluster, name="paged", keep_volumes=True)
         self.world.wait_status(cluster, "deleted")
+        self.assertEqual(self.world.db(
+            "SELECT removal FROM byoc.clusters WHERE id = %s", cluster),
+            [({"keep_volumes": True},)])
+        receipt = self.change("receipt", id=cluster)
+        self.assertEqual({line["fate"] for line in receipt["lines"]},
+                         {"deleted"})
+        [gone] = [one for one in
+                  json.loads(self.ask("GET", "/api/overview")[2])["deleted"]
+                  if one["id"] == cluster]
+        self.assertEqual(gone["swept_at"], receipt["swept_at"])
+        self.assertIsNotNone(gone["swept_at"])
 
     def test_a_token_is_stored_sealed(self):
         self.enter()
@@ -141,18 +180,26 @@ class Dashboard(DashboardCase):
         for wrong, word in (({"name": "Not Fine"}, "small letters"),
                             ({"workers": 91}, "0 to 90"),
                             ({"location": "moon"}, "fsn1"),
-                            ({"type": "huge"}, "dedicated_ha")):
+                            ({"type": "huge"}, "dedicated_ha"),
+                            ({"server_type": "C X"}, "cx33"),
+                            ({"api_sources": ["moon"]}, "203.0.113.0/24"),
+                            ({"ssh_sources": ["10.0.0.1/8"]}, "10.0.0.0/8"),
+                            ({"ssh_sources": ["10.0.0.1"] * 11}, "at most 10"),
+                            ({"api_sources": "10.0.0.1"}, "at most 10")):
             text = self.change("create", 400, **{**wish, **wrong})["text"]
             self.assertIn(word, text)
             self.assertNotIn("constraint", text)
 
     def test_it_does_not_start_where_it_cannot_serve(self):
         for options, word in (
-                (("--listen", "0.0.0.0:9480"), "127.0.0.1:PORT"),
+                (("--listen", "9480"), "ADDRESS:PORT"),
+                (("--listen", "127.0.0.1:0"), "ADDRESS:PORT"),
+                (("--host", "http://here"), "address bar"),
                 (("--listen", f"127.0.0.1:{self.port}"), "not free"),
                 (("--recipient-key", "/nowhere"), "/nowhere.pub")):
             refused = self.world.byoc("dashboard", *options, check=False)
-            self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+            self.assertIn(refused.returncode, (1, 2))
+            self.assertEqual(refused.stdout, "")
             self.assertIn(word, refused.stderr)
 
     def listen(self):

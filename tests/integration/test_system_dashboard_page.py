@@ -90,7 +90,7 @@ class Page(DashboardCase):
             {"name": "prefers-color-scheme",
              "value": "dark" if dark else "light"}]})
         self.browser.execute_async_script(
-            "requestAnimationFrame(() => setTimeout(arguments[0]))")
+            "scrollTo(0, 0); requestAnimationFrame(() => setTimeout(arguments[0]))")
         self.browser.save_screenshot(str(DOCS / f"{name}.png"))
         devtools("Emulation.clearDeviceMetricsOverride", {})
 
@@ -118,7 +118,11 @@ class Page(DashboardCase):
         self.assertEqual(
             self.one("#add [name=token]").get_property("value"), "")
 
+        # Hetzner has no place for it at first.
+        self.sim.fault(method="POST", path="/placement_groups", status=403,
+                       code="resource_limit_exceeded")
         self.create("shop", "Three nodes, highly available", 2)
+        self.see("#clusters li[data-status=failed] button", "Try again").click()
         self.see("#clusters .status.provisioning")
         self.see("#clusters svg .busy")
         self.see("#events li", "shop")
@@ -128,7 +132,8 @@ class Page(DashboardCase):
         self.see("#clusters .status.running")
         self.assertEqual(self.all("#clusters svg .busy"), [])
         self.assertRegex(self.one("#clusters .detail").text,
-                         r"2 workers · \d+\.\d\d EUR a month")
+                         r"2 workers · of type cx33 · \d+\.\d\d EUR a month"
+                         r".* · API for 203\.0\.113\.0/24, 2001:db8::/32$")
         self.see("#clusters summary", "Nodes").click()
         self.assertEqual(len(self.all("#clusters svg .bar")), 14)
         self.assertEqual(len(self.all("#clusters tbody tr")), 7)
@@ -142,19 +147,10 @@ class Page(DashboardCase):
         self.assertEqual(yaml.safe_load(path.read_text())["current-context"],
                          "shop")
 
-        self.see("#clusters button", "Delete").click()
-        self.see("#deletion-list tbody tr", "server")
-        self.take_picture("dashboard-delete", dark=True)
-        delete = self.one("#deletion-confirm")
-        self.fill("deletion", name="shop-2")
-        self.assertFalse(delete.is_enabled())
-        self.fill("deletion", name="shop")
-        delete.click()
-        self.see("#clusters .status.deleting")
-        self.see("#no-clusters")
-        self.see("#events li", "shop deleted")
+        self.mend("worker-1")
+        self.remove("bastion")
 
-        self.see("#credentials li[data-status=invalid] button").click()
+        self.see("#credentials li[data-status=invalid] button", "New").click()
         self.fill("rotation", token=TOKEN)
         self.one("#rotation .main").click()
         self.see("#credentials li[data-status=ready]", "read-only")
@@ -162,11 +158,71 @@ class Page(DashboardCase):
         self.assertEqual(self.browser.get_log("browser"), [])
 
     def create(self, name, type, workers):
+        self.one("#create summary").click()
         self.fill("create", name=name, credential_id="acme", type=type,
-                  workers=str(workers))
+                  workers=str(workers), server_type="cx33",
+                  api_sources="203.0.113.0/24, 2001:db8::/32")
         self.one("#ask-cost").click()
         self.assertRegex(self.see("#cost", "a month").text, r"^\d+\.\d\d EUR")
+        self.one("#cost summary").click()
+        self.assertIn("control plane cx33 3",
+                      self.see("#cost tbody", "load balancer").text)
         self.one("#confirm").click()
+
+    def mend(self, part):
+        """Somebody deletes a node; an audit finds that, a repair makes it."""
+        node = next(server for server in self.sim.state()["servers"]
+                    if part in server["name"])
+        self.sim.settle(self.sim.delete(f"/servers/{node['id']}"))
+        self.see("#credentials li[data-status=ready] button", "Audit").click()
+        self.see("#audit-list tbody tr", node["name"])
+        self.one("#audit-cancel").click()
+        self.see("#clusters button", "Repair").click()
+        self.see("#audit-list tbody tr", node["name"])
+        self.see("#audit-list button", "Repair shop").click()
+        self.see("#events li", "shop repaired")
+        self.see("#clusters button", "Repair").click()
+        self.see("#audit-list p", "nothing to repair")
+        self.one("#audit-cancel").click()
+
+    def remove(self, neighbour):
+        """A deletion that a server of somebody else holds up, until it is told
+        to take that along; then its receipt."""
+        [network] = self.sim.state()["networks"]
+        self.sim.make_server(neighbour, networks=[network["id"]])
+        self.see("#clusters button", "Delete").click()
+        self.see("#deletion-list tbody tr", neighbour)
+        self.see("#deletion-list h3", "This would stay")
+        self.take_picture("dashboard-delete", dark=True)
+        delete = self.one("#deletion-confirm")
+        self.fill("deletion", name="shop-2")
+        self.assertFalse(delete.is_enabled())
+        self.fill("deletion", name="shop")
+        # Another option, another list.
+        also = self.one("#deletion [name=with_neighbours]")
+        also.click()
+        wait_for(lambda: "would stay" not in self.see(
+            "#deletion-list", "This would be deleted").text, "the list")
+        also.click()
+        self.see("#deletion-list h3", "This would stay")
+        delete.click()
+        self.see("#clusters .status.deleting")
+        self.see("#clusters tbody tr", neighbour)
+        self.see("#clusters .reason", neighbour)
+        self.see("#clusters button", "Go on").click()
+        self.see("#deletion-list tbody tr", neighbour)
+        also.click()
+        self.fill("deletion", name="shop")
+        delete.click()
+        self.see("#no-clusters")
+        self.see("#events li", "shop deleted")
+        self.assertIn("nothing of it was left",
+                      self.see("#deleted li", "shop").text)
+        self.see("#deleted summary", "Receipt").click()
+        self.see("#deleted h4", "Deleted (")
+        self.see("#deleted tbody tr", neighbour)
+        self.assertNothingSticksOut(390)
+        self.take_picture("dashboard-receipt", height=700)
 
     def test_two_tabs_are_live(self):
         self.world.credential()

@@ -1,5 +1,5 @@
 /* Reading networks: what stands behind the prefix must be zero. */
-#include "network.h"
+#include <byoc/network.h>
 
 #include <arpa/inet.h>
 #include <stdio.h>
