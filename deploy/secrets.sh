@@ -8,7 +8,7 @@
 #
 # Keys are made by the `byoc` of build/release, or the one in the PATH. The
 # containers' users have to be able to read the files (10001 is ours, 999 is
-# PostgreSQL's and RabbitMQ's): run as root, this gives them to them.
+# PostgreSQL's and RabbitMQ's, 472 is Grafana's): run as root, this gives them to them.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -93,7 +93,7 @@ make_certificate() {
 	rm "$dir/$name.csr"
 }
 
-for name in postgres dashboard worker consumer operator; do
+for name in postgres dashboard worker consumer operator grafana; do
 	password | put "${name}_password"
 done
 make_authority
@@ -104,18 +104,28 @@ done
 database="postgres/byoc?sslmode=verify-full&sslrootcert=/run/secrets/ca"
 echo "postgresql://byoc:$(cat "$dir/postgres_password")@$database" |
 	put owner_database_url
-echo "postgresql://worker:$(cat "$dir/worker_password")@$database" |
-	put database_url
-echo "amqps://worker:$(cat "$dir/worker_password")@rabbitmq/byoc" | put amqp_url
+# urls USER NAME: the two of the login and user USER; NAME begins their files'.
+urls() {
+	echo "postgresql://$1:$(cat "$dir/$1_password")@$database" |
+		put "$2database_url"
+	echo "amqps://$1:$(cat "$dir/$1_password")@rabbitmq/byoc" |
+		put "$2amqp_url"
+}
+urls worker ""
+urls dashboard dashboard_
 echo "amqps://operator:$(cat "$dir/operator_password")@rabbitmq/byoc" |
 	put operator_amqp_url
 definitions | put definitions.json
 [ -d "$dir/keys" ] || "$byoc" keygen "$dir/keys" >/dev/null
+# What seals, for whoever may not open.
+mkdir -p "$dir/public"
+find "$dir/keys" -name '*.pub' -exec cp -t "$dir/public" {} +
 if [ "$(id -u)" = 0 ]; then
-	chown -R 10001 "$dir/keys"
+	chown -R 10001 "$dir/keys" "$dir/public"
 	cd "$dir"
 	chown 10001 owner_database_url database_url amqp_url operator_amqp_url \
-		hcloud-sim.key
+		dashboard_database_url dashboard_amqp_url hcloud-sim.key
+	chown 472 grafana_password
 	chown 999 postgres_password worker_password dashboard_password \
 		postgres.key rabbitmq.key definitions.json
 	# No secret is in these.

@@ -390,6 +390,13 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT to_char(sequence, 'FM0000000000')
 $$;
 
+-- What describes an event's data: schema/messages/event.schema.json, by its $id.
+CREATE FUNCTION byoc.data_schema(event text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'https://mengi.cloud/byoc/event.schema.json#/$defs/' || event
+        || '/properties/data'
+$$;
+
 -- Every event goes out: CloudEvents 1.0, structured mode.
 CREATE FUNCTION byoc.publish_events() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -401,10 +408,11 @@ BEGIN
            format('{"specversion": "1.0", "id": "%s", "source": "/mengi/byoc", '
                   '"type": "cloud.mengi.byoc.%s.%s", "subject": "%s", '
                   '"time": "%s", "datacontenttype": "application/json", '
-                  '"sequence": "%s"%s, "data": %s}',
+                  '"dataschema": "%s", "sequence": "%s"%s, "data": %s}',
                   e.id, s.kind, e.name, s.id,
                   to_char(e.created_at AT TIME ZONE 'UTC',
                           'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                  byoc.data_schema(s.kind || '.' || e.name),
                   byoc.sequence_text(e.sequence),
                   ', "traceparent": ' || to_json(e.traceparent),
                   e.data)::json,

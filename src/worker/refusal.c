@@ -49,6 +49,9 @@ static const char *event_body(struct arena *arena, const char *id,
 	json_add_text(event, "subject", id);
 	json_add_text(event, "time", time);
 	json_add_text(event, "datacontenttype", "application/json");
+	json_add_text(event, "dataschema",
+		"https://mengi.cloud/byoc/event.schema.json#/$defs/job.refused/"
+		"properties/data");
 	json_add_text(event, "sequence", "0000000001");
 	if (trace)
 		json_add_text(event, "traceparent", trace);

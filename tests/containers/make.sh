@@ -1,9 +1,9 @@
 #!/bin/bash
 # Makes ready what tests/integration/test_containers_run.py runs on: the images
 # that .env names, or, where no registry has them for us, stand-ins from Debian's
-# packages under the names byoc-tests/base, byoc-tests/postgres and
-# byoc-tests/rabbitmq; and those layers of our own images that hardly ever
-# change. Takes some minutes, once. Without a Docker engine it does nothing.
+# packages under the names byoc-tests/base, byoc-tests/postgres and so on; and those
+# layers of our own images that hardly ever change. Takes some minutes, once.
+# Without a Docker engine it does nothing.
 #
 #   tests/containers/make.sh          as root
 set -eu
@@ -21,7 +21,8 @@ exists() {
 have_images() {
 	local image
 
-	for image in "$BASE_IMAGE" "$POSTGRES_IMAGE" "$RABBITMQ_IMAGE"; do
+	for image in "$BASE_IMAGE" "$POSTGRES_IMAGE" "$RABBITMQ_IMAGE" \
+		"$PROMETHEUS_IMAGE" "$GRAFANA_IMAGE"; do
 		exists "$image" || docker pull --quiet "$image" >/dev/null 2>&1 ||
 			return 1
 	done
@@ -53,6 +54,8 @@ make_base() {
 		path-exclude /usr/share/locale/*
 		path-exclude /usr/share/man/*
 	END
+	# As it does: what is synced here is not what makes an image whole.
+	echo force-unsafe-io >"$tree/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"
 	echo 'APT::Install-Recommends "false";' \
 		>"$tree/etc/apt/apt.conf.d/docker"
 	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
@@ -78,6 +81,10 @@ if ! have_images; then
 	for name in postgres rabbitmq; do
 		build --tag "byoc-tests/$name" \
 			--file "$here/$name.Dockerfile" "$here"
+	done
+	for name in prometheus grafana; do
+		build --tag "byoc-tests/$name" --target "$name" \
+			--file "$here/observability.Dockerfile" "$here"
 	done
 fi
 for stage in tools runtime; do

@@ -67,6 +67,12 @@ JOB_TYPES = set(JOB["$defs"]["job"]["properties"]["type"]["enum"])
 EVENT_TYPES = set(EVENT["$defs"]["type"]["enum"])
 
 
+def data_schema(type):
+    """The address of what describes the data of events of a type."""
+    name = type.removeprefix("cloud.mengi.byoc.")
+    return f"{EVENT['$id']}#/$defs/{name}/properties/data"
+
+
 def problem(schema, value):
     """What is wrong with a value, in one line; None: nothing."""
     error = jsonschema.exceptions.best_match(schema.iter_errors(value))

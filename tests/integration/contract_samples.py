@@ -23,6 +23,8 @@ GOOD_EVENT = {
     "specversion": "1.0", "id": SOMEONE, "source": "/mengi/byoc",
     "type": f"{PREFIX}cluster.failed", "subject": SOMEONE,
     "time": "2026-01-31T12:00:00.123Z", "datacontenttype": "application/json",
+    "dataschema": "https://mengi.cloud/byoc/event.schema.json#/$defs/"
+                  "cluster.failed/properties/data",
     "sequence": "0000000003", "traceparent": TRACE,
     "data": {"cluster_id": SOMEONE, "name": "shop", "status": "failed",
              "run": 1, "location": "fsn1", "type": "dedicated_ha",

@@ -1,6 +1,7 @@
 """The containers' files, as far as they can be checked without an engine."""
 
 import base64
+import functools
 import hashlib
 import json
 import pathlib
@@ -22,14 +23,29 @@ def packages(*uses):
         check=True, capture_output=True, text=True).stdout.split()
 
 
+# The users of images that are not ours.
+USERS = {"postgres": "999:999", "roles": "999:999", "rabbitmq": "999:999",
+         "prometheus": "65534:65534", "grafana": "472:0"}
+# Whoever comes to these is a person with a browser, on this machine.
+PUBLISHED = {"dashboard": 9480, "prometheus": 9090, "grafana": 3000}
+
+
 class Compose(unittest.TestCase):
-    def config(self, *options):
+    @classmethod
+    @functools.cache
+    def config(cls, *options):
         done = subprocess.run(
             ["docker-compose", "--project-directory", ROOT, "--file",
              ROOT / "docker-compose.yml", *options, "config"],
             capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
         return yaml.safe_load(done.stdout)
+
+    def everything(self):
+        return self.config(*(word for profile in
+                             ("demo", "operator", "observability")
+                             for word in ("--profile", profile)))["services"]
 
     def test_the_file_is_accepted(self):
         services = self.config()["services"]
@@ -37,8 +53,7 @@ class Compose(unittest.TestCase):
             self.assertIn(name, services)
 
     def test_only_who_acts_as_the_owner_has_the_owners_password(self):
-        services = self.config("--profile", "demo",
-                               "--profile", "operator")["services"]
+        services = self.everything()
         for name, service in services.items():
             mounted = {secret["source"] for secret in service.get("secrets", [])}
             owners = {"owner_database_url", "postgres_password"} & mounted
@@ -47,25 +62,26 @@ class Compose(unittest.TestCase):
                 name in ("postgres", "migrate", "roles", "byoc"), name)
 
     def test_only_who_opens_secrets_has_the_keys(self):
-        services = self.config("--profile", "demo",
-                               "--profile", "operator")["services"]
+        services = self.everything()
         for name, service in services.items():
             mounted = any("/keys:" in volume
                           for volume in service.get("volumes", []))
             self.assertEqual(mounted, name in ("worker", "byoc"), name)
 
     def test_no_service_may_do_more_than_it_needs(self):
-        services = self.config("--profile", "demo",
-                               "--profile", "operator")["services"]
+        services = self.everything()
         for name, service in services.items():
             with self.subTest(service=name):
                 self.assertIs(service["read_only"], True)
                 self.assertEqual(service["cap_drop"], ["ALL"])
                 self.assertEqual(service["security_opt"],
                                  ["no-new-privileges:true"])
-                self.assertNotIn("ports", service)
+                port = PUBLISHED.get(name)
+                self.assertEqual(service.get("ports", []),
+                                 [f"127.0.0.1:{port}:{port}/tcp"]
+                                 if port else [])
                 if not service["image"].startswith("mengi-"):
-                    self.assertEqual(service["user"], "999:999")
+                    self.assertEqual(service["user"], USERS[name])
                 elif name != "hcloud-sim":
                     self.assertIn("memlock", service["ulimits"])
 
@@ -75,14 +91,25 @@ class Compose(unittest.TestCase):
         self.assertNotIn("container_name", worker)
 
     def test_no_secret_is_an_environment_value(self):
-        for service in self.config("--profile", "demo")["services"].values():
+        for service in self.everything().values():
             for name in service.get("environment", {}):
                 self.assertNotIn(name, ("BYOC_DATABASE_URL", "BYOC_AMQP_URL",
                                         "POSTGRES_PASSWORD"))
 
-    def test_the_simulation_comes_with_its_profile(self):
-        self.assertIn("hcloud-sim",
-                      self.config("--profile", "demo")["services"])
+    def test_what_is_for_trying_out_comes_with_its_profile(self):
+        services = self.everything()
+        for name, profile in (("hcloud-sim", "demo"), ("dashboard", "demo"),
+                              ("prometheus", "observability"),
+                              ("grafana", "observability")):
+            self.assertEqual(services[name]["profiles"], [profile])
+
+    def test_the_page_has_a_dashboards_logins_and_the_public_key(self):
+        dashboard = self.everything()["dashboard"]
+        self.assertEqual(
+            {secret["source"] for secret in dashboard["secrets"]},
+            {"dashboard_database_url", "dashboard_amqp_url", "ca"})
+        [volume] = dashboard["volumes"]
+        self.assertTrue(volume.endswith("/public:/public:ro"), volume)
 
 
 class Image(unittest.TestCase):
@@ -131,7 +158,7 @@ class Pins(unittest.TestCase):
 
     def test_each_image_has_a_digest(self):
         for name, image in self.images(ROOT / ".env").items():
-            self.assertRegex(image, r"^[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}$",
+            self.assertRegex(image, r"^[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}$",
                              name)
 
     def test_each_image_gets_its_digest(self):
@@ -175,7 +202,7 @@ class Secrets(unittest.TestCase):
         compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
         here = "${SECRETS_DIR:-./secrets}/"
         files = [secret["file"] for secret in compose["secrets"].values()]
-        files += [volume.removesuffix(":/keys:ro")
+        files += [volume.split(":/")[0]
                   for service in compose["services"].values()
                   for volume in service.get("volumes", []) if here in volume]
         for file in files:
@@ -184,10 +211,11 @@ class Secrets(unittest.TestCase):
                              ).exists(), file)
 
     def test_everybody_is_reached_by_tls_under_the_certificates_name(self):
-        for url in ("database_url", "owner_database_url"):
+        for url in ("database_url", "owner_database_url",
+                    "dashboard_database_url"):
             self.assertIn("@postgres/byoc?sslmode=verify-full"
                           "&sslrootcert=/run/secrets/ca", self.read(url))
-        for url in ("amqp_url", "operator_amqp_url"):
+        for url in ("amqp_url", "operator_amqp_url", "dashboard_amqp_url"):
             self.assertRegex(self.read(url), "^amqps://.*@rabbitmq/byoc$")
         for name in ("postgres", "rabbitmq", "hcloud-sim"):
             subprocess.run(
@@ -221,6 +249,14 @@ class Secrets(unittest.TestCase):
         self.assertEqual(made, given)
         self.assertIn(f"//worker:{self.read('worker_password')}@",
                       self.read("amqp_url"))
+
+    def test_whoever_seals_has_the_public_half_alone(self):
+        folder = self.folder / "secrets"
+        (folder / "keys" / "one.key").write_text("secret")
+        (folder / "keys" / "one.pub").write_text("public")
+        self.run_script()
+        self.assertEqual([path.name for path in (folder / "public").iterdir()],
+                         ["one.pub"])
 
     def test_the_logins_of_the_database_are_not_the_owners(self):
         self.assertIn(f"//worker:{self.read('worker_password')}@",

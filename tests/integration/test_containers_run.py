@@ -1,5 +1,6 @@
 """docker-compose.yml as it is, really started: workers that come and go while a
-cluster is made and deleted on hcloud-sim, and what containers may not do.
+cluster is made and deleted on hcloud-sim, the page, what Prometheus and Grafana see
+of it, and what containers may not do.
 
 tests/containers/make.sh has to be run before, once: it gets the images that are
 not ours, or makes stand-ins where no registry is reachable.
@@ -19,6 +20,7 @@ import unittest
 import requests
 import urllib3
 
+from dashboard_case import free_port
 from sim import wait_for
 from world import program
 
@@ -27,6 +29,11 @@ PROJECT = "byoctest" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
 TOKEN = "0" * 64
 SIZE_MOST = 120_000_000
 MEMLOCK = 64 * 1024 * 1024
+# What a browser comes to, by the port that is published to this machine.
+PUBLISHED = {"dashboard": "DASHBOARD_PORT", "prometheus": "PROMETHEUS_PORT",
+             "grafana": "GRAFANA_PORT"}
+# Has samples only when something went wrong.
+WHEN_WRONG = ("byoc_reconnects_total", 'status!~"2.."')
 
 
 def docker(*arguments, check=True, text=None):
@@ -78,8 +85,11 @@ class Run(unittest.TestCase):
         cls.memlock = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
         if cls.memlock == resource.RLIM_INFINITY or cls.memlock > MEMLOCK:
             cls.memlock = MEMLOCK
+        cls.ports = {name: free_port() for name in PUBLISHED}
         cls.environment = {
             **os.environ, **images(),
+            **{variable: str(cls.ports[name])
+               for name, variable in PUBLISHED.items()},
             "SECRETS_DIR": f"{cls.folder}/secrets",
             "MEMLOCK": str(cls.memlock),
             "BYOC_MAX_IN_FLIGHT": "64",
@@ -117,8 +127,9 @@ class Run(unittest.TestCase):
 
     @classmethod
     def compose(cls, *arguments, **options):
-        return cls.run_in_root("docker-compose", "-p", PROJECT, "--profile",
-                               "demo", *arguments, **options)
+        return cls.run_in_root(
+            "docker-compose", "-p", PROJECT, "--profile", "demo", "--profile",
+            "observability", *arguments, **options)
 
     @classmethod
     def remove(cls):
@@ -162,6 +173,8 @@ class Run(unittest.TestCase):
         self.byoc("cluster", "watch", "shop")
         self.assertEqual(len(self.sim_state()["servers"]), 6)
         self.assertEqual(len(self.containers("worker")), 3)
+        self.look_at_the_page()
+        self.look_at_the_metrics()
 
         new = f"{self.image}-next"
         docker("build", "--quiet", "--tag", new, "-",
@@ -180,6 +193,67 @@ class Run(unittest.TestCase):
             self.assertFalse(state.get(kind), kind)
         self.assertNotIn('"level":"error"', self.compose("logs", "worker"))
 
+    def look_at_the_page(self):
+        """By the address that its log tells, once."""
+        said = self.compose("logs", "--no-color", "dashboard")
+        self.assertIn("plain HTTP", said)
+        address = re.search(r"http://\S+\?token=[0-9a-f]{64}", said)[0]
+        self.assertIn(f"//127.0.0.1:{self.ports['dashboard']}/", address)
+        with requests.Session() as browser:
+            page = browser.get(address, timeout=10)
+            overview = browser.get(f"{page.url}api/overview", timeout=10)
+        self.assertEqual(page.status_code, 200, page.text)
+        self.assertIn("<title>Mengi Cloud BYOC", page.text)
+        self.assertEqual([(one["name"], one["status"])
+                          for one in overview.json()["clusters"]],
+                         [("shop", "running")])
+        self.assertEqual(requests.get(address, timeout=10).status_code, 401)
+
+    def grafana(self, path, **query):
+        [password] = pathlib.Path(
+            self.folder, "secrets", "grafana_password").read_text().split()
+        answer = requests.get(
+            f"http://127.0.0.1:{self.ports['grafana']}/api/{path}",
+            params=query, auth=("admin", password), timeout=10)
+        self.assertEqual(answer.status_code, 200, answer.text)
+        return answer.json()
+
+    def look_at_the_metrics(self):
+        """Through Grafana, which has them from Prometheus."""
+        self.assertEqual(self.grafana("health")["database"], "ok")
+        [source] = self.grafana("datasources")
+        self.assertEqual(source["type"], "prometheus")
+
+        def prometheus(path, **query):
+            answer = self.grafana(
+                f"datasources/proxy/uid/{source['uid']}/api/v1/{path}",
+                **query)
+            self.assertEqual(answer["status"], "success")
+            return answer["data"]
+
+        def scraped():
+            return sorted(target["scrapeUrl"] for target in
+                          prometheus("targets")["activeTargets"]
+                          if target["health"] == "up")
+
+        workers = sorted(
+            f"http://{network['IPAddress']}:9400/metrics"
+            for worker in self.containers("worker")
+            for network in worker["NetworkSettings"]["Networks"].values())
+        wait_for(lambda: scraped() == workers,
+                 f"{workers} to be scraped: {prometheus('targets')}")
+        [rules] = prometheus("rules")["groups"]
+        for rule in rules["rules"]:
+            self.assertEqual(rule["health"], "ok", rule)
+        board = self.grafana("dashboards/uid/byoc-workers")["dashboard"]
+        for panel in board["panels"]:
+            for target in panel["targets"]:
+                query = target["expr"].replace("$__rate_interval", "1m")
+                with self.subTest(panel["title"], query=query):
+                    found = prometheus("query", query=query)["result"]
+                    if not any(word in query for word in WHEN_WRONG):
+                        self.assertTrue(found)
+
     def test_images_are_small(self):
         size = json.loads(docker("inspect", self.image))[0]["Size"]
         print(f"the worker's image has {size / 1e6:.1f} MB ...", end=" ")
@@ -189,7 +263,7 @@ class Run(unittest.TestCase):
         self.assertRegex(self.byoc("--version"), r"^byoc \d+\.\d+\.\d+ \(")
 
     def test_containers_may_do_no_more_than_they_need(self):
-        self.assertGreaterEqual(len(self.running()), 6)
+        self.assertGreaterEqual(len(self.running()), 9)
         for container in self.containers():
             host = container["HostConfig"]
             with self.subTest(container=container["Name"]):
@@ -199,7 +273,9 @@ class Run(unittest.TestCase):
                 self.assertFalse(host["Privileged"])
                 self.assertEqual(host["SecurityOpt"],
                                  ["no-new-privileges:true"])
-                self.assertFalse(host["PortBindings"])
+                for ports in (host["PortBindings"] or {}).values():
+                    self.assertEqual({port["HostIp"] for port in ports},
+                                     {"127.0.0.1"})
 
     def test_what_the_kernel_says_of_them(self):
         for container in self.running():

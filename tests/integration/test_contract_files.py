@@ -125,6 +125,21 @@ class Files(unittest.TestCase):
             self.assertIsNone(problem(EVENTS, event))
             self.assertIsNone(problem(OPEN_EVENTS, event))
 
+    def test_there_is_an_example_of_each_event(self):
+        """Told by workers, but for lists that were cut to three lines, and what
+        was sealed."""
+        seen = set()
+        for path in SCHEMA.glob("examples/*.json"):
+            with self.subTest(path.name):
+                event = contract.load(path)
+                self.assertEqual(event["type"], PREFIX + path.stem)
+                self.assertIsNone(problem(EVENTS, event))
+                self.assertEqual(event["dataschema"],
+                                 contract.data_schema(event["type"]))
+                self.assertTrue(EVENT["$defs"][path.stem]["properties"]["data"])
+                seen.add(event["type"])
+        self.assertEqual(seen, contract.EVENT_TYPES)
+
     def test_bad_examples(self):
         for schema, bad in ((JOBS, BAD_JOBS + BAD_ASKS),
                             (EVENTS, BAD_EVENTS)):

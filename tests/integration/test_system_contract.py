@@ -181,6 +181,8 @@ class Life(SystemCase):
         for _, event, properties in events:
             self.assertIsNone(problem(EVENTS, event))
             self.assertEqual(properties.type, event["type"])
+            self.assertEqual(event["dataschema"],
+                             contract.data_schema(event["type"]))
             self.assertEqual(properties.content_type,
                              "application/cloudevents+json; charset=utf-8")
             self.assertEqual((properties.headers or {}).get("traceparent"),
