@@ -185,7 +185,7 @@ show_nothing() {
 explain_keep() {
 	cat >"$dir/stop" <<-END
 		#!/bin/bash
-		kill ${pids[*]}
+		kill ${pids[*]} 2>/dev/null
 		"$local/services.sh" remove "$dir/services"
 		rm -rf "$dir"
 	END
@@ -205,6 +205,10 @@ explain_keep() {
 
 dir=$(mktemp -d /tmp/byoc-demo.XXXXXX)
 chmod a+x "$dir"
+# What opens something is its owner's alone.
+for file in env token kubeconfig; do
+	install -m 600 /dev/null "$dir/$file"
+done
 trap 'stop_all' EXIT
 trap 'exit 130' INT TERM HUP
 

@@ -50,9 +50,10 @@ bool console_rotate_credential(struct console *console, const char *id,
 bool console_validate_credential(
 	struct console *console, const char *id, struct err *err);
 
-/* "in_use" while clusters need it: the text names them. */
-bool console_delete_credential(
-	struct console *console, const char *id, struct err *err);
+/* "in_use" while clusters need it: the text names them. Sets *was_there: it was
+ * not deleted before. */
+bool console_delete_credential(struct console *console, const char *id,
+	bool *was_there, struct err *err);
 
 /* Asks for a look through its project; gives the job's id. */
 bool console_audit(struct console *console, const char *id, char job[UUID_SIZE],
@@ -92,11 +93,13 @@ struct cluster_wish {
 	const char *api_sources;  /* the same */
 	const char *pod_security; /* NULL: baseline */
 	const char *ingress;      /* NULL: none */
+	bool same_name; /* though the credential has one of that name */
 };
 
 /*
  * Inserts it and asks for its provisioning. "credential_not_ready" when the
- * credential is not, with its status and what to do.
+ * credential is not, with its status and what to do; "name_taken" when it has a
+ * cluster of that name.
  */
 bool console_create_cluster(struct console *console,
 	const struct cluster_wish *wish, struct err *err);
@@ -151,6 +154,7 @@ struct cluster_access {
 	char *sealed_ssh_private_key;
 	char server[ADDRESS_SIZE];  /* the load balancer's; "": none yet */
 	char gateway[ADDRESS_SIZE]; /* public; "": none yet */
+	bool deleted;               /* and its keys with it */
 };
 
 bool console_access(struct console *console, const char *id,

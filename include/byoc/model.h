@@ -18,6 +18,8 @@ enum { API_PORT = 6443 }; /* where a cluster's Kubernetes API listens */
 
 /* 8-4-4-4-12 hexadecimal digits, lower case? Anything else is no uuid. */
 bool uuid_valid(const char *text);
+/* Hetzner's: is it 64 characters of [A-Za-z0-9]? */
+bool token_well_formed(const struct secret *token);
 void uuid_make(char uuid[UUID_SIZE]);
 
 /* A W3C traceparent of version 00? */

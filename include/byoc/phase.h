@@ -292,8 +292,6 @@ int plan_instances(const struct phase *phase, const struct cluster *cluster);
 
 /* The validation of a token: a phase outside both plans, without a cluster. */
 extern const struct phase credential_phase;
-/* Is it 64 characters of [A-Za-z0-9]? */
-bool token_well_formed(const struct secret *token);
 
 enum progress {
 	PROGRESS_ASKS,

@@ -4,6 +4,7 @@
  */
 #include <byoc/settings.h>
 
+#include <byoc/guess.h>
 #include <byoc/memory.h>
 #include <byoc/words.h>
 #include <errno.h>
@@ -112,12 +113,16 @@ static bool find_value(
 	char name[64];
 
 	const char *plain = getenv(setting->name);
+	snprintf(name, sizeof name, "%s_FILE", setting->name);
+	const char *path = getenv(name);
 	if (plain && *plain) {
+		if (path && *path)
+			fprintf(complaints,
+				"%s and %s are both set: keep one\n",
+				setting->name, name);
 		secret_set(value, plain, strlen(plain));
 		return true;
 	}
-	snprintf(name, sizeof name, "%s_FILE", setting->name);
-	const char *path = getenv(name);
 	if (!path || !*path)
 		return false;
 	if (read_file(path, value))
@@ -223,6 +228,26 @@ static void check_traces(const struct settings *settings, FILE *complaints)
 				    "http://127.0.0.1:4318/v1/traces\n");
 }
 
+/* What is no setting, but almost: who mistyped one believes it is in force. */
+static void check_names(FILE *complaints)
+{
+	for (char **variable = environ; *variable; variable++) {
+		char name[64];
+		size_t length = strcspn(*variable, "=");
+		if (!starts_with(*variable, "BYOC_") || length >= sizeof name)
+			continue;
+		memcpy(name, *variable, length);
+		name[length] = '\0';
+		struct guess guess = guess_begin(name, 2);
+		for (size_t i = 0; i < COUNT(table); i++)
+			guess_consider(&guess, table[i].name);
+		if (guess.best && strcmp(guess.best, name) != 0)
+			fprintf(complaints,
+				"%s is no setting: did you mean %s?\n", name,
+				guess.best);
+	}
+}
+
 static void set_defaults(struct settings *settings)
 {
 	*settings = (struct settings){
@@ -265,6 +290,7 @@ bool settings_read(struct settings *settings, unsigned needs, char **complaints)
 	if (needs & NEED_HETZNER)
 		check_endpoint(settings, said);
 	check_traces(settings, said);
+	check_names(said);
 	if (fclose(said))
 		abort();
 	if (size == 0) {

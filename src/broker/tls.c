@@ -91,7 +91,12 @@ bool tls_failed(struct connection *connection, int status, struct err *err)
 			connection->peer,
 			X509_verify_cert_error_string(
 				connection->certificate_error));
+	bool plain = reason && strcmp(reason, "wrong version number") == 0;
+
 	return err_set(err, ERR_RETRY, "broker_unreachable",
 		"no TLS connection to the broker at %s: %s", connection->peer,
-		reason ? reason : amqp_error_string2(status));
+		plain ? "this port does not speak TLS; amqps has port 5671, as "
+			"a rule"
+		: reason ? reason
+			 : amqp_error_string2(status));
 }

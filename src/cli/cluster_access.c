@@ -12,17 +12,28 @@
 #include <json-c/json.h>
 #include <string.h>
 
+static bool refuse_without_keys(
+	const struct cluster_access *access, struct err *err)
+{
+	if (access->deleted)
+		return err_set(err, ERR_REFUSED, "no_keys",
+			"cluster '%s' is deleted, and its keys with it",
+			access->name);
+	return err_set(err, ERR_REFUSED, "no_keys",
+		"cluster '%s' has no keys yet: they are made when it is built",
+		access->name);
+}
+
 /* Opens what is sealed for a cluster; `what` is the end of its context. */
 static bool open_sealed(const struct call *call, const char *id,
-	const char *what, const char *sealed, struct secret *plain,
+	const char *what, const char *sealed,
+	const struct cluster_access *access, struct secret *plain,
 	struct err *err)
 {
 	char context[SEAL_CONTEXT_SIZE];
 
 	if (!sealed)
-		return err_set(err, ERR_REFUSED, "no_keys",
-			"the cluster has no keys: either they are not made "
-			"yet, or it is deleted");
+		return refuse_without_keys(access, err);
 	struct keyring *keyring =
 		keyring_load(call->settings.key_dir, true, err);
 	if (!keyring)
@@ -41,7 +52,7 @@ static bool print_kubeconfig(const struct call *call, const char *id,
 	struct secret kubeconfig = {0};
 	int64_t lifetime_s = 3600LL * option_number(call, OPTION_LIFETIME);
 	bool ok = open_sealed(call, id, "authorities",
-		access->sealed_authorities, &authorities, err);
+		access->sealed_authorities, access, &authorities, err);
 
 	if (ok && !*access->server)
 		ok = err_set(err, ERR_REFUSED, "no_endpoint",
@@ -143,7 +154,7 @@ static int run_ssh_key(struct call *call)
 			  call->store, call->arguments[0], id, &err) &&
 		  console_access(call->store, id, &access, &err) &&
 		  open_sealed(call, id, "ssh_private_key",
-			  access.sealed_ssh_private_key, &key, &err);
+			  access.sealed_ssh_private_key, &access, &key, &err);
 
 	if (ok)
 		cluster = console_cluster(call->store, id, &err);

@@ -84,6 +84,7 @@ static int run_create(struct call *call)
 		.api_sources = api_sources,
 		.ingress = call->option[OPTION_INGRESS],
 		.pod_security = call->option[OPTION_POD_SECURITY],
+		.same_name = call->option[OPTION_SAME_NAME] != NULL,
 	};
 	if (!console_find_credential(call->store,
 		    call->option[OPTION_CREDENTIAL], credential, &err))
@@ -109,8 +110,8 @@ const struct command cluster_create_command = {
 		 BIT(OPTION_LOCATION) | BIT(OPTION_TYPE) | BIT(OPTION_WORKERS) |
 		 BIT(OPTION_SERVER_TYPE) | BIT(OPTION_SSH_FROM) |
 		 BIT(OPTION_API_FROM) | BIT(OPTION_POD_SECURITY) |
-		 BIT(OPTION_INGRESS) | BIT(OPTION_DRY_RUN) | BIT(OPTION_WATCH) |
-		 BIT(OPTION_OUTPUT),
+		 BIT(OPTION_INGRESS) | BIT(OPTION_SAME_NAME) |
+		 BIT(OPTION_DRY_RUN) | BIT(OPTION_WATCH) | BIT(OPTION_OUTPUT),
 	.requires = BIT(OPTION_CLUSTER_NAME) | BIT(OPTION_CREDENTIAL) |
 		    BIT(OPTION_LOCATION) | BIT(OPTION_TYPE),
 	.needs = NEED_DATABASE,

@@ -59,6 +59,8 @@ enum option_id {
 	OPTION_LISTEN,
 	OPTION_HOST,
 	OPTION_RECIPIENT_KEY,
+	OPTION_SAME_NAME,
+	OPTION_CHECK,
 	OPTION_COUNT,
 };
 
@@ -117,8 +119,12 @@ const struct command *command_find(const char *noun, const char *verb);
 enum { COMMAND_NAME_SIZE = 80 };
 const char *command_name(
 	const char *noun, const char *verb, char name[COMMAND_NAME_SIZE]);
+/* How many wrong letters a guess takes: "wait" is "watch". */
+enum { GUESS_MOST = 3 };
 /* The word a person may have meant, or NULL; `noun` NULL: the first word. */
 const char *command_guess(const char *noun, const char *word);
+/* One with that verb and any noun, a cluster's before others; NULL: none. */
+const struct command *command_of_verb(const char *verb);
 
 /* ---- Options (options.c) ---- */
 

@@ -1,6 +1,7 @@
 /* The table of commands, in the order in which help shows them. */
 #include "commands.h"
 
+#include <byoc/guess.h>
 #include <byoc/memory.h>
 #include <string.h>
 
@@ -84,59 +85,24 @@ const char *command_name(
 	return name;
 }
 
-enum { WORD_MAX = 16 };
-
-static int least(int a, int b, int c)
-{
-	int smaller = a < b ? a : b;
-
-	return smaller < c ? smaller : c;
-}
-
-/* Levenshtein's distance of two words of at most WORD_MAX letters. */
-static int distance(const char *a, const char *b)
-{
-	int row[WORD_MAX + 1];
-	int width = (int)strlen(b);
-
-	for (int j = 0; j <= width; j++)
-		row[j] = j;
-	for (int i = 1; a[i - 1]; i++) {
-		int corner = row[0];
-		row[0] = i;
-		for (int j = 1; j <= width; j++) {
-			int above = row[j];
-			row[j] = least(above + 1, row[j - 1] + 1,
-				corner + (a[i - 1] != b[j - 1]));
-			corner = above;
-		}
-	}
-	return row[width];
-}
-
-static void consider(const char *word, const char *candidate, const char **best,
-	int *best_distance)
-{
-	int found = distance(word, candidate);
-
-	if (found < *best_distance) {
-		*best_distance = found;
-		*best = candidate;
-	}
-}
-
 const char *command_guess(const char *noun, const char *word)
 {
-	const char *best = NULL;
-	int best_distance = 4;
+	struct guess guess = guess_begin(word, GUESS_MOST);
 
-	if (strlen(word) > WORD_MAX)
-		return NULL;
 	for (size_t i = 0; commands[i]; i++)
 		if (same(commands[i]->noun, noun))
-			consider(
-				word, commands[i]->verb, &best, &best_distance);
+			guess_consider(&guess, commands[i]->verb);
 	for (size_t i = 0; !noun && nouns[i].name; i++)
-		consider(word, nouns[i].name, &best, &best_distance);
-	return best;
+		guess_consider(&guess, nouns[i].name);
+	return guess.best;
+}
+
+const struct command *command_of_verb(const char *verb)
+{
+	const struct command *found = command_find("cluster", verb);
+
+	for (size_t i = 0; !found && commands[i]; i++)
+		if (commands[i]->noun && strcmp(commands[i]->verb, verb) == 0)
+			found = commands[i];
+	return found;
 }

@@ -46,12 +46,17 @@ static int tell_verdict(struct json_object *credential)
 	const char *name = json_text_ref(&in, "name");
 	const char *status = json_text_ref(&in, "status");
 	const char *reason = json_opt_text_ref(&in, "reason");
+	bool goes_on = false;
 
+	json_flag(&in, "token_in_use", &goes_on);
 	if (err.kind)
 		return fail(&err);
 	if (strcmp(status, "invalid") == 0)
-		return fail_saying("credential '%s' is invalid: %s", name,
-			reason ? reason : "no reason was given");
+		return fail_saying("credential '%s' is invalid: %s%s", name,
+			reason ? reason : "no reason was given",
+			goes_on ? " Until then its clusters go on with the "
+				  "token they have."
+				: "");
 	if (strcmp(status, "ready") != 0)
 		return fail_saying("credential '%s' is %s again", name, status);
 	remark("credential '%s' is ready", name);

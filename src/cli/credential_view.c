@@ -82,11 +82,14 @@ static int run_delete(struct call *call)
 	char id[UUID_SIZE];
 	struct err err = {0};
 
+	bool was_there = true;
+
 	if (!console_find_credential(
 		    call->store, call->arguments[0], id, &err) ||
-		!console_delete_credential(call->store, id, &err))
+		!console_delete_credential(call->store, id, &was_there, &err))
 		return fail(&err);
-	printf("credential %s is deleted, its token wiped\n", id);
+	printf("credential %s is deleted%s\n", id,
+		was_there ? ", its token wiped" : " already");
 	return DONE;
 }
 

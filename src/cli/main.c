@@ -16,13 +16,18 @@
 
 static int refuse_word(const char *noun, const char *word)
 {
-	const char *guess = command_guess(noun, word);
+	const struct command *whole = noun ? NULL : command_of_verb(word);
+	const char *guess = whole ? whole->verb : command_guess(noun, word);
 	char said[COMMAND_NAME_SIZE], meant[COMMAND_NAME_SIZE];
 
 	command_name(noun, word, said);
-	if (guess)
+	if (*word == '-')
+		fail_saying("options come after the command, as in `byoc "
+			    "cluster list --output json`");
+	else if (guess)
 		fail_saying("there is no command '%s'; did you mean '%s'?",
-			said, command_name(noun, guess, meant));
+			said,
+			command_name(whole ? whole->noun : noun, guess, meant));
 	else
 		fail_saying("there is no command '%s'", said);
 	fprintf(stderr, "See `byoc %s`.\n", command_name(noun, "--help", said));
@@ -33,6 +38,12 @@ static bool asks_for_help(const char *word)
 {
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
 	       strcmp(word, "help") == 0;
+}
+
+static bool asks_for_version(const char *word)
+{
+	return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
+	       strcmp(word, "version") == 0;
 }
 
 /* Says each line by itself. */
@@ -126,7 +137,7 @@ static int dispatch(int argc, char **argv)
 		help_overview(stdout);
 		return DONE;
 	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (asks_for_version(argv[1])) {
 		puts("byoc " BYOC_VERSION " (" BYOC_COMMIT ")");
 		return DONE;
 	}

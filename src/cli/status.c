@@ -66,6 +66,24 @@ static void print_numbers(const char *title, struct json_object *numbers)
 	puts(*before ? "" : "none");
 }
 
+static const char *plural(int64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* Who has nothing to do holds none. */
+static void print_leases(struct json_object *status)
+{
+	int64_t workers = number(status, "workers");
+
+	if (workers == 0)
+		printf("%-12snone in force\n", "leases");
+	else
+		printf("%-12s%lld in force, held by %lld worker%s\n", "leases",
+			(long long)number(status, "leases"), (long long)workers,
+			plural(workers));
+}
+
 static void print_database(struct json_object *status)
 {
 	struct json_object *outbox = json_object_object_get(status, "outbox");
@@ -76,9 +94,7 @@ static void print_database(struct json_object *status)
 		"credentials", json_object_object_get(status, "credentials"));
 	print_numbers("clusters", json_object_object_get(status, "clusters"));
 	print_numbers("phases", json_object_object_get(status, "phases"));
-	printf("%-12s%lld in force, held by %lld workers\n", "leases",
-		(long long)number(status, "leases"),
-		(long long)number(status, "workers"));
+	print_leases(status);
 	printf("%-12s%lld messages, the oldest waits for %lld ms\n", "outbox",
 		(long long)number(outbox, "rows"),
 		(long long)number(outbox, "oldest_ms"));
@@ -95,12 +111,49 @@ static void print_broker(struct json_object *counts)
 	struct json_object *suspects =
 		json_object_object_get(counts, BROKER_SUSPECTS);
 	struct json_object *dead = json_object_object_get(counts, BROKER_DEAD);
-	printf("%-12sreachable, %lld consumers\n", "broker",
-		(long long)number(jobs, "consumers"));
+	int64_t consumers = number(jobs, "consumers");
+	printf("%-12sreachable, %lld consumer%s\n", "broker",
+		(long long)consumers, plural(consumers));
 	printf("%-12s%lld ready, %lld waiting, %lld suspects, %lld dead\n",
 		"jobs", (long long)number(jobs, "messages"), (long long)waiting,
 		(long long)number(suspects, "messages"),
 		(long long)number(dead, "messages"));
+}
+
+static int warn_of_failing(struct json_object *database)
+{
+	struct json_object *failing =
+		json_object_object_get(database, "failing");
+	int64_t phases = number(failing, "phases");
+
+	if (phases == 0)
+		return DONE;
+	remark("warning: %lld phase%s failed 5 times or more: see "
+	       "`byoc cluster show %.8s`",
+		(long long)phases, phases == 1 ? " has" : "s have",
+		json_object_get_string(
+			json_object_object_get(failing, "cluster_id")));
+	return FAILED;
+}
+
+static int warn_of_queues(struct json_object *counts)
+{
+	int64_t dead =
+		number(json_object_object_get(counts, BROKER_DEAD), "messages");
+	int status = DONE;
+
+	struct json_object *jobs = json_object_object_get(counts, BROKER_JOBS);
+
+	if (number(jobs, "consumers") == 0) {
+		remark("warning: no worker takes jobs: start `byoc-worker`");
+		status = FAILED;
+	}
+	if (dead > 0) {
+		remark("warning: %lld dead job%s: see `byoc dead list`",
+			(long long)dead, plural(dead));
+		status = FAILED;
+	}
+	return status;
 }
 
 /* A part that cannot be reached is shown as such; the other one still is. */
@@ -126,6 +179,10 @@ static int run_status(struct call *call)
 	console_free(store);
 	struct json_object *broker = count_queues(call, &broker_err);
 	int status = database && broker ? DONE : FAILED;
+	int warned = (database ? warn_of_failing(database) : DONE) |
+		     (broker ? warn_of_queues(broker) : DONE);
+	if (call->option[OPTION_CHECK])
+		status |= warned;
 	if (call->json) {
 		if (!database)
 			fail(&database_err);
@@ -148,7 +205,10 @@ static int run_status(struct call *call)
 const struct command status_command = {
 	.verb = "status",
 	.summary = "how database, broker, queues and records are",
-	.takes = BIT(OPTION_OUTPUT),
+	.details =
+		"What somebody has to see to is a warning on standard error; "
+		"with --check it makes\nthe exit status 1.",
+	.takes = BIT(OPTION_OUTPUT) | BIT(OPTION_CHECK),
 	.needs = NEED_DATABASE | NEED_BROKER,
 	.run = run_status,
 };

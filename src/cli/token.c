@@ -5,6 +5,7 @@
  */
 #include "token.h"
 
+#include <byoc/model.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -90,6 +91,11 @@ bool token_read(const char *path, struct secret *token, struct err *err)
 	if (ok && token->size == 0)
 		ok = err_set(err, ERR_BAD_INPUT, "token_empty",
 			"there is no token: it was empty");
+	if (ok && !token_well_formed(token))
+		ok = err_set(err, ERR_BAD_INPUT, "malformed_token",
+			"this is not a Hetzner Cloud token, and was not "
+			"stored: one has 64 letters and digits. Copy it again "
+			"from Hetzner Console → Security → API tokens");
 	if (!ok)
 		secret_clear(token);
 	return ok;

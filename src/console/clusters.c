@@ -25,6 +25,10 @@ static const char sql_create[] =
 	" coalesce($9, 'baseline'), $10::cidr[],"
 	" coalesce($11, 'none'))";
 
+static const char sql_of_name[] =
+	"SELECT id, status FROM byoc.clusters WHERE credential_id = $1"
+	" AND name = $2 AND status <> 'deleted' ORDER BY created_at LIMIT 1";
+
 static const char sql_provision[] =
 	"SELECT byoc.enqueue('cluster.provision', $1::uuid)";
 
@@ -107,7 +111,8 @@ static const char sql_access[] =
 	" (SELECT host(r.public_address) FROM byoc.resources r"
 	"  WHERE r.cluster_id = c.id AND r.phase = 'load_balancer'),"
 	" (SELECT host(r.public_address) FROM byoc.resources r"
-	"  WHERE r.cluster_id = c.id AND r.phase = 'nat_gateway')"
+	"  WHERE r.cluster_id = c.id AND r.phase = 'nat_gateway'),"
+	" c.status"
 	" FROM byoc.clusters c WHERE c.id = $1";
 
 static bool refuse_unready(const PGresult *credential, struct err *err)
@@ -144,6 +149,26 @@ static bool credential_ready(
 	return ready;
 }
 
+/* Who asks twice, because the first answer was lost, would pay twice. */
+static bool name_free(struct console *console, const struct cluster_wish *wish,
+	struct err *err)
+{
+	if (wish->same_name)
+		return true;
+	PGresult *row = console_rows(console->connection, sql_of_name,
+		PARAMS(wish->credential_id, wish->name), err);
+	bool is_free = row && PQntuples(row) == 0;
+
+	if (row && !is_free)
+		err_set(err, ERR_REFUSED, "name_taken",
+			"this credential has a cluster '%s' already (%.8s, "
+			"%s): choose another name, or say --allow-same-name",
+			wish->name, PQgetvalue(row, 0, 0),
+			PQgetvalue(row, 0, 1));
+	PQclear(row);
+	return is_free;
+}
+
 bool console_create_cluster(struct console *console,
 	const struct cluster_wish *wish, struct err *err)
 {
@@ -153,6 +178,7 @@ bool console_create_cluster(struct console *console,
 	snprintf(workers, sizeof workers, "%d", wish->workers);
 	bool ok = console_begin(connection, err) &&
 		  credential_ready(console, wish->credential_id, err) &&
+		  name_free(console, wish, err) &&
 		  console_run(connection, sql_create,
 			  PARAMS(wish->id, wish->name, wish->credential_id,
 				  wish->location, wish->type, workers,
@@ -279,6 +305,7 @@ bool console_access(struct console *console, const char *id,
 			PQgetvalue(row, 0, 3));
 		snprintf(access->gateway, sizeof access->gateway, "%s",
 			PQgetvalue(row, 0, 4));
+		access->deleted = strcmp(PQgetvalue(row, 0, 5), "deleted") == 0;
 	}
 	PQclear(row);
 	return found;

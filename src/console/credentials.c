@@ -26,11 +26,14 @@ static const char sql_recipient[] =
 	" UPDATE byoc.credentials SET recipient_key = $2 FROM noted"
 	" WHERE id = $1";
 
-static const char sql_delete[] = "SELECT byoc.delete_credential($1)";
+static const char sql_delete[] =
+	"SELECT byoc.delete_credential(id) FROM byoc.credentials"
+	" WHERE id = $1 AND deleted_at IS NULL";
 
 #define CREDENTIAL                                                             \
 	"json_build_object('id', id, 'name', name, 'status', status,"          \
 	" 'code', code, 'reason', reason, 'recipient_key', recipient_key,"     \
+	" 'token_in_use', active_sealed_token IS NOT NULL,"                    \
 	" 'created_at', " UTC("created_at") ","                                \
 					    " 'validated_at', " UTC(           \
 						    "validated_at") ")"
@@ -90,10 +93,15 @@ bool console_validate_credential(
 	return console_run(console->connection, sql_validate, PARAMS(id), err);
 }
 
-bool console_delete_credential(
-	struct console *console, const char *id, struct err *err)
+bool console_delete_credential(struct console *console, const char *id,
+	bool *was_there, struct err *err)
 {
-	return console_run(console->connection, sql_delete, PARAMS(id), err);
+	PGresult *rows =
+		console_rows(console->connection, sql_delete, PARAMS(id), err);
+
+	*was_there = rows && PQntuples(rows) > 0;
+	PQclear(rows);
+	return rows;
 }
 
 struct json_object *console_credential(

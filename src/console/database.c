@@ -7,6 +7,7 @@
 #include <byoc/json.h>
 #include <byoc/memory.h>
 #include <byoc/schema.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,14 @@ static void flatten(const char *message, char *out, size_t size)
 {
 	size_t used = 0;
 
-	for (; *message && used + 1 < size; message++) {
+	for (; *message && used + 3 < size; message++) {
 		bool space = strchr(" \t\r\n", *message);
+		bool new_line = *message == '\n' && message[1] == '\t';
+
+		/* libpq's hints stand on a line of their own. */
+		if (new_line && used > 0 &&
+			!ispunct((unsigned char)out[used - 1]))
+			out[used++] = '.';
 
 		if (space && (used == 0 || out[used - 1] == ' '))
 			continue;

@@ -10,21 +10,26 @@
 /* The smallest beginning of an id that counts as one. */
 enum { PREFIX_MIN = 4, MATCHES_MAX = 5 };
 
-/* $1: a name or null; $2: a pattern of ids or null. The living come first. */
+/* $1: a name; $2: a pattern of ids or null. The living come first. */
 static const char sql_find_credential[] =
 	"SELECT id, name, deleted_at IS NOT NULL AS gone"
 	" FROM byoc.credentials"
-	" WHERE (name = $1 OR id::text LIKE $2)"
+	" WHERE (name = $1 OR id::text LIKE lower($2))"
 	" ORDER BY deleted_at IS NOT NULL, created_at LIMIT 100";
 
 static const char sql_find_cluster[] =
 	"SELECT id, name, status = 'deleted' AS gone FROM byoc.clusters"
-	" WHERE (name = $1 OR id::text LIKE $2)"
+	" WHERE (name = $1 OR id::text LIKE lower($2))"
 	" ORDER BY status = 'deleted', created_at LIMIT 100";
 
 static const char *cell(const PGresult *rows, int row, int column)
 {
 	return PQgetvalue(rows, row, column);
+}
+
+static bool is_of_an_id(const char *called)
+{
+	return strspn(called, "0123456789abcdefABCDEF-") == strlen(called);
 }
 
 static bool refuse_ambiguous(const PGresult *rows, int count, const char *what,
@@ -38,7 +43,7 @@ static bool refuse_ambiguous(const PGresult *rows, int count, const char *what,
 			"%s%.8s (%.40s)", i ? ", " : "", cell(rows, i, 0),
 			cell(rows, i, 1));
 	return err_set(err, ERR_REFUSED, "ambiguous",
-		"%s '%.63s' could be %s%s: say more of the id", what, called,
+		"%s '%.63s' could be %s%s: give one of these ids", what, called,
 		matches, count > MATCHES_MAX ? ", ..." : "");
 }
 
@@ -52,9 +57,15 @@ static bool choose(const PGresult *rows, const char *what, const char *called,
 	while (count < all &&
 		strcmp(cell(rows, count, 2), cell(rows, 0, 2)) == 0)
 		count++;
+	if (count == 0 && strlen(called) < PREFIX_MIN && is_of_an_id(called))
+		return err_set(err, ERR_REFUSED, "not_found",
+			"there is no %s '%.63s', and as an id it is too short: "
+			"want its first %d digits or more",
+			what, called, PREFIX_MIN);
 	if (count == 0)
 		return err_set(err, ERR_REFUSED, "not_found",
-			"there is no %s '%.63s'", what, called);
+			"there is no %s '%.63s': see `byoc %s list`", what,
+			called, what);
 	if (count > 1)
 		return refuse_ambiguous(rows, count, what, called, err);
 	snprintf(id, UUID_SIZE, "%s", cell(rows, 0, 0));
@@ -67,13 +78,11 @@ static bool find(struct console *console, const char *sql, const char *what,
 	char pattern[UUID_SIZE + 1];
 	size_t length = strlen(called);
 	bool digits = length >= PREFIX_MIN && length < UUID_SIZE &&
-		      strspn(called, "0123456789abcdef-") == length;
+		      is_of_an_id(called);
 
 	snprintf(pattern, sizeof pattern, "%.36s%%", called);
 	PGresult *rows = console_rows(console->connection, sql,
-		PARAMS(uuid_valid(called) ? NULL : called,
-			digits ? pattern : NULL),
-		err);
+		PARAMS(called, digits ? pattern : NULL), err);
 	bool found = rows && choose(rows, what, called, id, err);
 	PQclear(rows);
 	return found;

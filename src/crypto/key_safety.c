@@ -55,15 +55,17 @@ static bool is_read_only(int folder)
 
 static bool refuse_unreadable(const char *dir, struct err *err)
 {
-	const char *why = strerror(errno);
+	int number = errno;
+	const char *why = strerror(number);
 
-	if (errno == ENOENT)
+	if (number == ENOENT)
 		return err_set(err, ERR_BAD_INPUT, "keyring_unreadable",
 			"there is no key folder %s: make one with "
 			"`byoc keygen %s`",
 			dir, dir);
 	return err_set(err, ERR_BAD_INPUT, "keyring_unreadable",
-		"cannot read the key folder %s: %s", dir, why);
+		"cannot read the key folder %s: %s%s", dir, why,
+		number == EACCES ? "; run this as its owner" : "");
 }
 
 bool key_dir_is_safe(const char *dir, struct err *err)

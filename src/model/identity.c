@@ -1,6 +1,8 @@
-/* UUIDs (RFC 9562) and trace contexts (W3C Trace Context, version 00). */
+/* The forms of UUIDs (RFC 9562), trace contexts (W3C Trace Context, version 00)
+ * and Hetzner's tokens. */
 #include <byoc/model.h>
 
+#include <ctype.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
@@ -18,6 +20,18 @@ void uuid_make(char text[UUID_SIZE])
 
 	uuid_generate_random(uuid);
 	uuid_unparse_lower(uuid, text);
+}
+
+enum { TOKEN_SIZE = 64 };
+
+bool token_well_formed(const struct secret *token)
+{
+	if (token->size != TOKEN_SIZE)
+		return false;
+	for (size_t i = 0; i < token->size; i++)
+		if (!isalnum((unsigned char)token->bytes[i]))
+			return false;
+	return true;
 }
 
 /* "00-", 32 digits, "-", 16 digits, "-", 2 digits (W3C Trace Context). */

@@ -53,13 +53,22 @@ static char *add_settings(int key, const char *text, void *input)
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	(void)text;
-	if (key != ARGP_KEY_ARG)
+	if (key == 'h')
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+	else if (key == ARGP_KEY_ARG)
+		argp_usage(state);
+	else
 		return ARGP_ERR_UNKNOWN;
-	argp_usage(state);
 	return 0;
 }
 
+static const struct argp_option flags[] = {
+	{.key = 'h', .flags = OPTION_HIDDEN},
+	{0},
+};
+
 static const struct argp arguments = {
+	.options = flags,
 	.parser = parse_option,
 	.doc = "Makes and removes Kubernetes clusters in Hetzner Cloud projects: "
 	       "takes jobs from RabbitMQ, keeps their state in PostgreSQL."

@@ -46,7 +46,15 @@ class Usage(CliCase):
                       self.wrong("clustre", "list"))
         self.assertIn("'cluster lst'; did you mean 'cluster list'",
                       self.wrong("cluster", "lst"))
+        self.assertIn("'list'; did you mean 'cluster list'",
+                      self.wrong("list"))
         self.assertNotIn("did you mean", self.wrong("abracadabra"))
+        self.assertIn("options come after the command",
+                      self.wrong("--output", "json", "cluster", "list"))
+
+    def test_the_version(self):
+        for word in ("version", "-V", "--version"):
+            self.assertRegex(self.byoc(word)[0], r"^byoc \d+\.\d+\.\d+ \(")
 
     def test_every_command_refuses_what_it_does_not_know(self):
         for command, (arguments, data) in COMMANDS.items():
@@ -74,6 +82,19 @@ class Usage(CliCase):
                 with self.subTest(command=command, without=arguments[i]):
                     left = arguments[:i] + arguments[i + step:]
                     self.assertIn("is missing", self.wrong(command, *left))
+
+    def test_all_that_is_missing_is_named(self):
+        self.assertIn("--name NAME, --credential ID, --location PLACE,"
+                      " --type TYPE are missing", self.wrong("cluster create"))
+        self.assertIn("a name is given with --name",
+                      self.wrong("cluster create", "shop"))
+
+    def test_options_that_were_almost_right(self):
+        for written, meant in (("--outptu", "--output"), ("--wait", "--watch")):
+            self.assertIn(f"no option {written} here; did you mean {meant}?",
+                          self.wrong("cluster create", written, "x"))
+        self.assertIn("write -o json, or --output=json",
+                      self.wrong("cluster list", "-o=json"))
 
     def test_options_are_written_out_and_given_once(self):
         self.assertIn("did you mean --output", self.wrong(
@@ -106,7 +127,7 @@ class Usage(CliCase):
                 self.assertIn(piece, self.wrong(create, *kept, option, value))
         self.assertIn("want 1 to 63 characters", self.wrong(
             "credential add", "--name", "two\nlines"))
-        self.assertIn("want a number from 1 to 24", self.wrong(
+        self.assertIn("want a number from 1 to 24, in hours", self.wrong(
             "cluster kubeconfig", "x", "--lifetime", "0"))
         self.assertIn("want a number from 1 to 1200", self.wrong(
             "migrate", "--keep-events", "0"))

@@ -8,25 +8,12 @@
 #include "parts.h"
 
 #include <byoc/json.h>
-#include <ctype.h>
-
-enum { TOKEN_SIZE = 64 };
-
-bool token_well_formed(const struct secret *token)
-{
-	if (!token || token->size != TOKEN_SIZE)
-		return false;
-	for (size_t i = 0; i < token->size; i++)
-		if (!isalnum((unsigned char)token->bytes[i]))
-			return false;
-	return true;
-}
 
 /* ---- form: no request needed ---- */
 
 static bool form_met(const struct facts *facts)
 {
-	return token_well_formed(facts->token);
+	return facts->token && token_well_formed(facts->token);
 }
 
 static bool form_ask(struct facts *facts, struct ask *ask, struct err *err)
