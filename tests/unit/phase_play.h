@@ -33,6 +33,10 @@ struct play {
 	int shared;   /* of these, such as all clusters of a project ask */
 	struct removal removal; /* what a teardown is told, and has seen */
 	void (*meddle)(int requests); /* called before each; NULL: nobody */
+	/* Answers in Hetzner's stead, if it likes; NULL: nobody does. */
+	bool (*hinder)(const struct request *request, struct reply *reply);
+	bool failed; /* a phase for good: nothing of its run goes on */
+	bool may_fail;
 
 	/* The receipt: what was told to be deleted, or gone. */
 	struct {
