@@ -1,0 +1,314 @@
+"""Every state that a deletion may begin in, times everything that may be left
+over: each cell of the table is a cluster in a project of its own, they live and
+die side by side, and each project is at the end what it was before."""
+
+import concurrent.futures
+import unittest
+import uuid
+
+from sim import server, wait_for
+from system_case import CLUSTER, KINDS, SystemCase
+from test_system_teardown_states import token_of
+
+PATIENCE = 150
+CCM = {"hcloud-ccm/service-uid": "u"}
+CSI = {"managed-by": "csi-driver"}
+
+
+def differences(before, after):
+    """Everything that is not as it was: (kind and id, what, before, after)."""
+    return [(key, what, old, new)
+            for key in sorted(before.keys() | after.keys())
+            for was, now in [(before.get(key, {}), after.get(key, {}))]
+            for what in sorted(was.keys() | now.keys())
+            for old, new in [(was.get(what), now.get(what))] if old != new]
+
+
+class Cell:
+    def __init__(self, case, start, leftover):
+        self.case, self.world, self.sim = case, case.world, case.sim
+        self.start, self.leftover = start, leftover
+        self.name = f"{start}-{leftover}".replace("_", "-")
+        self.token = token_of("t" + self.name.replace("-", ""))
+        self.hand = token_of("h" + self.name.replace("-", ""))
+        for token in (self.token, self.hand):
+            self.sim.add_token(token, self.name)
+
+    # The project, by the token of whoever sits at the console
+
+    def post(self, path, body):
+        return self.sim.settle(self.sim.post(path, body, self.hand), self.hand)
+
+    def delete(self, kind, thing):
+        answer = self.sim.delete(f"/{kind}/{thing['id']}", self.hand)
+        if answer.body:
+            self.sim.settle(answer, self.hand)
+
+    def state(self):
+        """All there is, whole, by its kind and id; but a server's type is a
+        page of Hetzner's catalogue, and not the project's."""
+        state = self.sim.state(self.name)
+        return {(kind, thing["id"]): {
+            what: value["name"] if what == "server_type" else value
+            for what, value in thing.items()}
+                for kind in KINDS for thing in state.get(kind, [])}
+
+    def ours(self, kind, name=""):
+        return next((thing for (of, _), thing in self.state().items()
+                     if of == kind and name in thing["name"]
+                     and thing["labels"].get(CLUSTER) == self.cluster), None)
+
+    def network(self):
+        return self.ours("networks")["id"]
+
+    def node(self):
+        return self.ours("servers")["id"]
+
+    # Its life
+
+    def live(self):
+        self.prepare()
+        self.create()
+        START[self.start][0](self)
+        LEFTOVERS[self.leftover][0](self)
+        there = self.state()
+        END.get(self.start, Cell.ask)(self)
+        if self.leftover in RELEASES:
+            RELEASES[self.leftover](self)
+        self.wait("deleted")
+        self.check(there)
+
+    def prepare(self):
+        """What strangers have, some of which comes to be in the way."""
+        theirs = self.post("/networks", {
+            "name": "theirs", "ip_range": "10.0.0.0/16", "subnets": [
+                {"type": "cloud", "network_zone": "eu-central",
+                 "ip_range": "10.0.0.0/24"}]})["network"]
+        self.post("/servers", server("theirs", networks=[theirs["id"]]))
+        self.post("/load_balancers", {
+            "name": "theirs", "load_balancer_type": "lb11",
+            "location": "fsn1", "network": theirs["id"], "labels": CCM})
+        self.post("/volumes", {
+            "name": "theirs", "size": 10, "location": "fsn1",
+            "labels": {CLUSTER: "another", **CSI}})
+        self.guest = self.post("/servers", server("guest"))["server"]["id"]
+        self.own = self.post("/volumes", {
+            "name": "own", "size": 10, "location": "fsn1"})["volume"]["id"]
+        wait_for(lambda: all(
+            thing.get("status") in (None, "running", "available")
+            for thing in self.state().values()), f"{self.name}: peace", 60)
+        self.before = self.state()
+
+    def create(self):
+        if self.start == "failed":
+            self.sim.quota(self.name, servers=4)  # two are there
+        for path in STOPS.get(self.start, ()):
+            self.stop(path)
+        self.credential = self.world.add_credential(self.token)
+        self.cluster = str(uuid.uuid4())
+        self.world.db(
+            "INSERT INTO byoc.clusters (id, name, credential_id, location,"
+            " type, workers) VALUES (%s, 'c', %s, 'fsn1', 'dedicated', 1)",
+            self.cluster, self.credential)
+        if self.start != "pending":
+            self.world.db("SELECT byoc.enqueue('cluster.provision', %s)",
+                          self.cluster)
+
+    def stop(self, path):
+        """Its worker gets no further than that; people do."""
+        self.sim.fault(method="POST", path=path, token=self.token, times=0,
+                       status=503, code="unavailable")
+
+    def wait(self, *wanted):
+        def reached():
+            self.world.let_a_minute_pass(self.cluster)
+            return set(wanted) & set(self.world.status(self.cluster)[:2])
+        try:
+            wait_for(reached, "", PATIENCE)
+        except AssertionError:
+            raise AssertionError(
+                f"{self.name}: {self.world.status(self.cluster)}, wanted "
+                f"{wanted}\n{self.world.phases(self.cluster)}") from None
+
+    # How far it has come
+
+    def nothing(self):
+        pass
+
+    def until(self, kind):
+        wait_for(lambda: self.ours(kind), f"{self.name}: {kind}", PATIENCE)
+
+    def fail(self):
+        self.wait("failed")
+        self.sim.quota(self.name, servers=None)
+
+    def run(self):
+        self.wait("running")
+
+    def change(self):
+        self.run()
+        self.delete("servers", self.ours("servers", "worker"))
+        self.stop("/servers")
+        self.world.byoc("cluster", "repair", self.cluster)
+        wait_for(lambda: self.world.db(
+            "SELECT goal FROM byoc.clusters WHERE id = %s", self.cluster)
+            == [("repair",)], f"{self.name}: a repair", PATIENCE)
+
+    def by_hand(self):
+        self.run()
+        for kind, name in (("servers", "control-plane"), ("ssh_keys", ""),
+                           ("load_balancers", "")):
+            self.delete(kind, self.ours(kind, name))
+
+    def network_gone(self):
+        self.run()
+        self.delete("networks", self.ours("networks"))
+
+    # What is left over
+
+    def balancer(self):
+        self.post("/load_balancers", {
+            "name": "ccm", "load_balancer_type": "lb11", "location": "fsn1",
+            "network": self.network(), "labels": CCM})
+
+    def attached(self):
+        self.post("/volumes", {"name": "pvc", "size": 10, "labels": CSI,
+                               "server": self.node()})
+
+    def loose(self):
+        return self.post("/volumes", {
+            "name": "pvc", "size": 10, "location": "fsn1",
+            "labels": {CLUSTER: self.cluster, **CSI}})["volume"]
+
+    def scaled(self):
+        self.post("/servers", server("scaled", networks=[self.network()],
+                                     labels={"hcloud/node-group": "g"}))
+
+    def neighbour(self):
+        self.at = self.network()
+        self.post(f"/servers/{self.guest}/actions/attach_to_network",
+                  {"network": self.at})
+
+    def neighbour_leaves(self):
+        self.wait("neighbours")
+        self.post(f"/servers/{self.guest}/actions/detach_from_network",
+                  {"network": self.at})
+
+    def protected(self):
+        self.held = self.loose()["id"]
+        self.sim.protect("volumes", self.held)
+
+    def protection_ends(self):
+        self.wait("protected")
+        self.sim.protect("volumes", self.held, False)
+        self.ask()
+
+    def own_volume(self):
+        self.post(f"/volumes/{self.own}/actions/attach",
+                  {"server": self.node(), "automount": False})
+
+    # How its deletion begins
+
+    def ask(self):
+        self.world.byoc("cluster", "delete", self.cluster)
+
+    def rotate(self, project=None, *options):
+        token = token_of(uuid.uuid4().hex)
+        self.sim.add_token(token, project or self.name)
+        self.world.byoc("credential", "rotate", self.credential, *options,
+                        text=token)
+        wait_for(lambda: self.world.db(
+            "SELECT active_sealed_token = sealed_token AND status = 'ready'"
+            " FROM byoc.credentials WHERE id = %s", self.credential)
+            == [(True,)], f"{self.name}: a new token", PATIENCE)
+
+    def rotate_and_ask(self):
+        self.rotate()
+        self.ask()
+
+    def revoke_and_ask(self):
+        self.sim.revoke(self.token)
+        self.ask()
+        self.wait("credential_invalid")
+        self.rotate()
+
+    def ask_elsewhere(self):
+        self.rotate(f"not-{self.name}", "--any-project")
+        before = self.state()
+        self.ask()
+        self.wait("other_project")
+        self.case.assertEqual(differences(before, self.state()), [])
+        self.rotate()
+        self.ask()
+
+    # What must be true
+
+    def check(self, there):
+        after = self.state()
+        self.case.assertEqual(differences(self.before, after), [])
+        self.case.assertEqual(self.world.resources(self.cluster), set())
+        lines = self.world.byoc_json("cluster", "show", self.cluster)["receipt"]
+        gone = {line["name"] for line in lines if line["fate"] != "kept"}
+        kept = {line["name"] for line in lines if line["fate"] == "kept"}
+        left = {thing["name"] for thing in after.values()}
+        went = {thing["name"] for key, thing in there.items()
+                if key not in after and not thing.get("auto_delete")}
+        self.case.assertLessEqual(went, gone)
+        self.case.assertFalse(gone & left)
+        self.case.assertEqual(
+            kept, {"own"} if self.leftover == "own_volume" else set())
+
+
+# A state, and what a leftover can be at: (n)etwork, (s)erver.
+START = {
+    "pending": (Cell.nothing, ""),
+    "no_network": (lambda cell: cell.until("ssh_keys"), ""),
+    "no_balancer": (lambda cell: cell.until("networks"), "n"),
+    "no_server": (lambda cell: cell.until("load_balancers"), "n"),
+    "failed": (Cell.fail, "ns"),
+    "running": (Cell.run, "ns"),
+    "changing": (Cell.change, "ns"),
+    "by_hand": (Cell.by_hand, "ns"),
+    "network_gone": (Cell.network_gone, "s"),
+    "rotated": (Cell.run, "ns"),
+    "revoked": (Cell.run, "ns"),
+    "other_project": (Cell.run, "ns"),
+}
+STOPS = {"no_network": ("/networks",), "no_balancer": ("/load_balancers",),
+         "no_server": ("/servers",)}
+END = {"rotated": Cell.rotate_and_ask, "revoked": Cell.revoke_and_ask,
+       "other_project": Cell.ask_elsewhere}
+
+# A leftover, and what it needs.
+LEFTOVERS = {
+    "nothing": (Cell.nothing, ""),
+    "balancer": (Cell.balancer, "n"),
+    "attached": (Cell.attached, "s"),
+    "loose": (Cell.loose, "n"),
+    "scaled": (Cell.scaled, "n"),
+    "neighbour": (Cell.neighbour, "n"),
+    "protected": (Cell.protected, "n"),
+    "own_volume": (Cell.own_volume, "s"),
+}
+RELEASES = {"neighbour": Cell.neighbour_leaves,
+            "protected": Cell.protection_ends}
+
+
+class DeletionTable(SystemCase):
+    workers = 2
+    records = False
+
+    def test_every_state_with_every_leftover(self):
+        cells = [Cell(self, start, leftover)
+                 for start, (_, has) in START.items()
+                 for leftover, (_, needs) in LEFTOVERS.items()
+                 if set(needs) <= set(has)]
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            lives = [(cell, pool.submit(cell.live)) for cell in cells]
+        for cell, life in lives:
+            with self.subTest(cell.name):
+                life.result()
+
+
+if __name__ == "__main__":
+    unittest.main()
