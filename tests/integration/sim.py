@@ -31,8 +31,9 @@ def binary():
     return str(max(found, key=lambda path: path.stat().st_mtime))
 
 
-def wait_for(condition, what="the condition", timeout=20):
-    """What the condition returns, as soon as that is true."""
+def wait_for(condition, what="the condition", timeout=20, pause=0.02):
+    """What the condition returns, as soon as that is true; looked at again
+    after each pause."""
     deadline = time.monotonic() + timeout
     while True:
         result = condition()
@@ -40,7 +41,7 @@ def wait_for(condition, what="the condition", timeout=20):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout} s in vain for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 class Answer:

@@ -11,6 +11,7 @@ from system_case import CLUSTER, KINDS, SystemCase
 from test_system_teardown_states import token_of
 
 PATIENCE = 150
+PAUSE = 0.5  # many wait beside each other
 CCM = {"hcloud-ccm/service-uid": "u"}
 CSI = {"managed-by": "csi-driver"}
 
@@ -96,7 +97,7 @@ class Cell:
             "name": "own", "size": 10, "location": "fsn1"})["volume"]["id"]
         wait_for(lambda: all(
             thing.get("status") in (None, "running", "available")
-            for thing in self.state().values()), f"{self.name}: peace", 60)
+            for thing in self.state().values()), f"{self.name}: peace", 60, PAUSE)
         self.before = self.state()
 
     def create(self):
@@ -124,7 +125,7 @@ class Cell:
             self.world.let_a_minute_pass(self.cluster)
             return set(wanted) & set(self.world.status(self.cluster)[:2])
         try:
-            wait_for(reached, "", PATIENCE)
+            wait_for(reached, "", PATIENCE, PAUSE)
         except AssertionError:
             raise AssertionError(
                 f"{self.name}: {self.world.status(self.cluster)}, wanted "
@@ -136,7 +137,8 @@ class Cell:
         pass
 
     def until(self, kind):
-        wait_for(lambda: self.ours(kind), f"{self.name}: {kind}", PATIENCE)
+        wait_for(lambda: self.ours(kind), f"{self.name}: {kind}", PATIENCE,
+                 PAUSE)
 
     def fail(self):
         self.wait("failed")
@@ -152,7 +154,7 @@ class Cell:
         self.world.byoc("cluster", "repair", self.cluster)
         wait_for(lambda: self.world.db(
             "SELECT goal FROM byoc.clusters WHERE id = %s", self.cluster)
-            == [("repair",)], f"{self.name}: a repair", PATIENCE)
+            == [("repair",)], f"{self.name}: a repair", PATIENCE, PAUSE)
 
     def by_hand(self):
         self.run()
@@ -203,6 +205,22 @@ class Cell:
         self.sim.protect("volumes", self.held, False)
         self.ask()
 
+    def floating(self):
+        self.post("/floating_ips", {"name": "ingress", "type": "ipv4",
+                                    "server": self.node()})
+
+    def certificate(self):
+        """The controller's, at a balancer of its own."""
+        made = self.post("/certificates", {
+            "name": "ccm", "type": "managed", "labels": CCM,
+            "domain_names": ["shop.example.com"]})["certificate"]["id"]
+        self.post("/load_balancers", {
+            "name": "ccm", "load_balancer_type": "lb11", "location": "fsn1",
+            "network": self.network(), "labels": CCM, "services": [{
+                "protocol": "https", "listen_port": 443,
+                "destination_port": 80, "proxyprotocol": False,
+                "http": {"certificates": [made]}}]})
+
     def own_volume(self):
         self.post(f"/volumes/{self.own}/actions/attach",
                   {"server": self.node(), "automount": False})
@@ -220,7 +238,7 @@ class Cell:
         wait_for(lambda: self.world.db(
             "SELECT active_sealed_token = sealed_token AND status = 'ready'"
             " FROM byoc.credentials WHERE id = %s", self.credential)
-            == [(True,)], f"{self.name}: a new token", PATIENCE)
+            == [(True,)], f"{self.name}: a new token", PATIENCE, PAUSE)
 
     def rotate_and_ask(self):
         self.rotate()
@@ -288,6 +306,8 @@ LEFTOVERS = {
     "scaled": (Cell.scaled, "n"),
     "neighbour": (Cell.neighbour, "n"),
     "protected": (Cell.protected, "n"),
+    "floating": (Cell.floating, "s"),
+    "certificate": (Cell.certificate, "n"),
     "own_volume": (Cell.own_volume, "s"),
 }
 RELEASES = {"neighbour": Cell.neighbour_leaves,
