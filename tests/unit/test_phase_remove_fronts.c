@@ -40,7 +40,8 @@ Test(phase_remove_fronts, load_balancers_of_ours_and_of_kubernetes)
 	asks(&t, LISTED("servers"));
 	takes(&t, 200,
 		"{\"servers\":[{\"id\":12," OUR_LABEL
-		",\"load_balancers\":[4,6,7]}]}",
+		",\"load_balancers\":[4,6,7]},{\"id\":10," OUR_LABEL
+		"},{\"id\":11," OUR_LABEL "}]}",
 		"next");
 	/* 5 is on the network, and we have not made it. */
 	asks(&t, FRONTS("1"));

@@ -39,6 +39,30 @@ Test(phase_remove_lent, the_servers_tell_of_floating_ips)
 	cr_assert(facts_with_id(&t.facts, RESOURCE_FLOATING_IP, 72));
 }
 
+/* Somebody has taken its label off: it is not in the list. */
+Test(phase_remove_lent, a_server_without_its_label_tells_as_well)
+{
+	begin("load_balancers");
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 1, 13);
+	asks(&t, NETWORKS);
+	takes(&t, 200, BARE_NETWORK, "next");
+	asks(&t, LISTED("servers"));
+	takes(&t, 200, EMPTY("servers"), "next");
+	asks(&t, "GET /servers/12");
+	takes(&t, 200,
+		"{\"server\":{\"id\":12,\"labels\":{},\"volumes\":[61],"
+		"\"public_net\":{\"floating_ips\":[71]}}}",
+		"next");
+	asks(&t, "GET /servers/13");
+	takes(&t, 404, ERROR("not_found"), "next");
+	asks(&t, LISTED("load_balancers"));
+	takes(&t, 200, EMPTY("load_balancers"), "next");
+	asks(&t, "done");
+	cr_assert(facts_with_id(&t.facts, RESOURCE_VOLUME, 61));
+	cr_assert(facts_with_id(&t.facts, RESOURCE_FLOATING_IP, 71));
+}
+
 /* A deletion that has none asks nothing for them. */
 Test(phase_remove_lent, nothing_is_asked_where_there_is_none)
 {

@@ -136,6 +136,18 @@ Test(phase_remove_networks, networks_take_their_neighbours_along_when_told_to)
 	takes(&t, 200, "{}", "next");
 	asks(&t, "waits 500");
 	cr_assert_str_eq(trial_fate(&t, RESOURCE_SERVER, 11), "deleted");
+
+	/* On its way out: it is not asked for again, and told to be gone. */
+	trial_lease_again(&t);
+	asks(&t, NETWORKS);
+	takes(&t, 200, MEMBERS("", "11"), "next");
+	asks(&t, "GET /servers/11");
+	takes(&t, 200,
+		"{\"server\":{\"id\":11,\"name\":\"bastion\",\"status\":"
+		"\"deleting\"}}",
+		"next");
+	asks(&t, "waits 500");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_SERVER, 11), "unknown");
 }
 
 Test(phase_remove_networks, neighbours_are_looked_at_ever_more_slowly)

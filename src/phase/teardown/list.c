@@ -187,14 +187,18 @@ static void take(struct facts *facts, enum resource_kind kind,
 		put_off(facts, kind, seen->id);
 }
 
-/* A server that is on its way out already is only waited for. */
-static bool is_leaving(
-	struct facts *facts, unsigned marks, const struct seen *seen)
+/*
+ * A server that is on its way out already is only waited for: asked to delete
+ * it once more, Hetzner might say that it is gone, as if others had done it.
+ */
+static bool is_leaving(struct facts *facts, const struct seen *seen)
 {
-	if (!seen->deleting || !(marks & (MARK_OURS | MARK_RECORDED)))
+	if (!seen->deleting)
 		return false;
 	facts->memory.again = true;
 	facts->memory.leaving = true;
+	found_add(facts->arena, &facts->memory.judged[RESOURCE_SERVER],
+		seen->id, "");
 	return true;
 }
 
@@ -277,7 +281,7 @@ static void judge(
 	}
 	if (has_companions(kind, marks))
 		remove_add_companions(facts, seen);
-	if (!is_leaving(facts, marks, seen))
+	if (!is_leaving(facts, seen))
 		take(facts, kind, seen, line->why);
 }
 
@@ -389,6 +393,26 @@ bool remove_has_unknown_fronts(const struct facts *facts)
 
 	return first_unjudged(facts, kind, &facts->memory.members[kind], &id) ||
 	       first_unjudged(facts, kind, &facts->memory.fronts, &id);
+}
+
+/*
+ * What a teardown has found by itself was looked at when it was recorded, and
+ * what is at it was recorded with it.
+ */
+int64_t remove_next_unlabelled(const struct facts *facts)
+{
+	enum resource_kind kind = RESOURCE_SERVER;
+
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		const struct fact_resource *fact = &facts->resources[i];
+		if (fact->resource.kind == kind && !fact->seen &&
+			fact->change != CHANGE_REMOVE &&
+			strcmp(fact->resource.phase, kind_plural(kind)) != 0 &&
+			!found_has(
+				&facts->memory.judged[kind], fact->resource.id))
+			return fact->resource.id;
+	}
+	return 0;
 }
 
 /* A sweep has listed the kinds up to the one at hand by now. */

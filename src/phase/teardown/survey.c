@@ -106,27 +106,53 @@ enum verdict learn_take(
 	return VERDICT_NEXT;
 }
 
-/* ---- survey: the cluster's servers, while they know what is at them ---- */
+/*
+ * ---- survey: the cluster's servers, while they know what is at them ----
+ *
+ * Those that bear its label, and one by one those that were made for it and
+ * have lost theirs.
+ */
 
 bool survey_met(const struct facts *facts)
 {
-	return facts->memory.servers_known ||
-	       !(facts->phase->surveys ||
-		       facts->phase->kind == RESOURCE_LOAD_BALANCER);
+	if (!facts->phase->surveys &&
+		facts->phase->kind != RESOURCE_LOAD_BALANCER)
+		return true;
+	return facts->memory.servers_known && !remove_next_unlabelled(facts);
 }
 
 bool survey_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
+	if (facts->memory.servers_known) {
+		request_get(&ask->request, facts->arena, "/servers/%lld",
+			(long long)remove_next_unlabelled(facts));
+		return true;
+	}
 	request_get(&ask->request, facts->arena,
 		"/servers?label_selector=%s&per_page=%d&page=%d",
 		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
 	return true;
 }
 
+static enum verdict take_unlabelled(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	if (reply->class != REPLY_OK && reply->class != REPLY_NOT_FOUND)
+		return phase_otherwise(
+			facts, reply, "Looking at a server", err);
+	if (!remove_learn_one(facts, RESOURCE_SERVER,
+		    remove_next_unlabelled(facts), reply, err))
+		return VERDICT_FAILED;
+	facts->memory.again = facts->memory.leaving = false;
+	return VERDICT_NEXT;
+}
+
 enum verdict survey_take(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
+	if (facts->memory.servers_known)
+		return take_unlabelled(facts, reply, err);
 	if (reply->class != REPLY_OK)
 		return phase_otherwise(
 			facts, reply, "Listing the servers", err);
