@@ -18,10 +18,30 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LOOKS_IN_VAIN = 2 };
+
+/*
+ * A request whose answer was given up long ago may still make a server when all
+ * of them have been seen to. What it uses cannot go before it: whose turn that
+ * is looks for servers, too, once it has tried in vain.
+ */
+static bool looks_for_late_servers(const struct facts *facts)
+{
+	switch ((int)facts->phase->kind) {
+	case RESOURCE_FIREWALL:
+	case RESOURCE_PLACEMENT_GROUP:
+	case RESOURCE_PRIMARY_IP:
+		return facts->lease_count > LOOKS_IN_VAIN;
+	default:
+		return false;
+	}
+}
+
 /* A network goes last of what is on it, whoever put it there meanwhile. */
 static bool sees_to(const struct facts *facts, enum resource_kind kind)
 {
 	return remove_is_sweep(facts) || facts->phase->kind == kind ||
+	       (kind == RESOURCE_SERVER && looks_for_late_servers(facts)) ||
 	       (facts->phase->kind == RESOURCE_NETWORK &&
 		       remove_is_member(kind));
 }
@@ -84,6 +104,8 @@ static bool wants_list(const struct facts *facts, enum resource_kind kind)
 		return facts->phase->by_label;
 	if (remove_is_sweep(facts))
 		return !was_seen_to(facts, kind) && is_ever_made(facts, kind);
+	if (kind == RESOURCE_SERVER && looks_for_late_servers(facts))
+		return true;
 	return facts->phase->kind == kind &&
 	       (kind == RESOURCE_VOLUME || !remove_is_recorded(facts, kind));
 }
