@@ -140,7 +140,7 @@ class Audit(SystemCase):
             (other["name"], "it is not on the cluster's network"),
             (gateway["name"], "it is switched off"),
             (network["name"],
-             "its route to the internet by the gateway is gone"),
+             "its route to the gateway is gone"),
             (wall["name"], "its rules were changed")}
 
     def test_drift_is_repaired(self):

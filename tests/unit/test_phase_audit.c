@@ -90,7 +90,7 @@ Test(phase_audit, sees_a_network_that_lost_its_way_out)
 	is_told("{\"currency\":\"EUR\",\"things\":[{\"kind\":\"network\","
 		"\"id\":2,\"name\":\"n\",\"cluster\":null,"
 		"\"controlled\":false,\"fault\":"
-		"\"its route to the internet by the gateway is gone\","
+		"\"its route to the gateway is gone\","
 		"\"price\":0},{\"kind\":\"network\",\"id\":3,\"name\":\"m\","
 		"\"cluster\":null,\"controlled\":false,\"fault\":null,"
 		"\"price\":0}]}");

@@ -14,8 +14,7 @@ const char *fault_text(enum fault fault)
 	static const char *const texts[] = {
 		[FAULT_OFF] = "it is switched off",
 		[FAULT_DETACHED] = "it is not on the cluster's network",
-		[FAULT_NO_ROUTE] = "its route to the internet by the gateway "
-				   "is gone",
+		[FAULT_NO_ROUTE] = "its route to the gateway is gone",
 		[FAULT_UNAPPLIED] = "it is applied to no server",
 		[FAULT_RULES] = "its rules were changed",
 		[FAULT_NO_SERVICE] = "its service for the API is gone",

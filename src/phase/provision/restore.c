@@ -102,18 +102,22 @@ _Static_assert(COUNT(actions) == FAULT_COUNT, "an action for each");
 
 static enum resource_kind kind_of(enum fault fault)
 {
-	static const enum resource_kind kinds[] = {
-		[FAULT_OFF] = RESOURCE_SERVER,
-		[FAULT_DETACHED] = RESOURCE_SERVER,
-		[FAULT_NO_ROUTE] = RESOURCE_NETWORK,
-		[FAULT_UNAPPLIED] = RESOURCE_FIREWALL,
-		[FAULT_RULES] = RESOURCE_FIREWALL,
-		[FAULT_NO_SERVICE] = RESOURCE_LOAD_BALANCER,
-		[FAULT_SERVICE] = RESOURCE_LOAD_BALANCER,
-		[FAULT_NO_TARGET] = RESOURCE_LOAD_BALANCER,
-	};
-	_Static_assert(COUNT(kinds) == FAULT_COUNT, "a kind for each");
-	return kinds[fault];
+	switch (fault) {
+	case FAULT_OFF:
+	case FAULT_DETACHED:
+		return RESOURCE_SERVER;
+	case FAULT_NO_ROUTE:
+		return RESOURCE_NETWORK;
+	case FAULT_UNAPPLIED:
+	case FAULT_RULES:
+		return RESOURCE_FIREWALL;
+	case FAULT_NO_SERVICE:
+	case FAULT_SERVICE:
+	case FAULT_NO_TARGET:
+	case FAULT_COUNT:
+		break;
+	}
+	return RESOURCE_LOAD_BALANCER;
 }
 
 /* What the action is told; NULL where it needs nothing, or with an error. */
