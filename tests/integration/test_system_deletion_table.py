@@ -323,7 +323,7 @@ class DeletionTable(SystemCase):
                  for start, (_, has) in START.items()
                  for leftover, (_, needs) in LEFTOVERS.items()
                  if set(needs) <= set(has)]
-        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
             lives = [(cell, pool.submit(cell.live)) for cell in cells]
         for cell, life in lives:
             with self.subTest(cell.name):
