@@ -10,7 +10,7 @@ from sim import server, wait_for
 from system_case import CLUSTER, KINDS, SystemCase
 from test_system_teardown_states import token_of
 
-PATIENCE = 150
+PATIENCE = 300
 PAUSE = 0.5  # many wait beside each other
 CCM = {"hcloud-ccm/service-uid": "u"}
 CSI = {"managed-by": "csi-driver"}
@@ -323,7 +323,7 @@ class DeletionTable(SystemCase):
                  for start, (_, has) in START.items()
                  for leftover, (_, needs) in LEFTOVERS.items()
                  if set(needs) <= set(has)]
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
             lives = [(cell, pool.submit(cell.live)) for cell in cells]
         for cell, life in lives:
             with self.subTest(cell.name):
