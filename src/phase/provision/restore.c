@@ -88,43 +88,26 @@ static struct json_object *describe_rules(
 	return body;
 }
 
-static const char *const actions[] = {
-	[FAULT_OFF] = "poweron",
-	[FAULT_DETACHED] = "attach_to_network",
-	[FAULT_NO_ROUTE] = "add_route",
-	[FAULT_UNAPPLIED] = "apply_to_resources",
-	[FAULT_RULES] = "set_rules",
-	[FAULT_NO_SERVICE] = "add_service",
-	[FAULT_SERVICE] = "update_service",
-	[FAULT_NO_TARGET] = "add_target",
+static const struct {
+	enum resource_kind kind;
+	const char *action;
+} remedies[] = {
+	[FAULT_OFF] = {RESOURCE_SERVER, "poweron"},
+	[FAULT_DETACHED] = {RESOURCE_SERVER, "attach_to_network"},
+	[FAULT_NO_ROUTE] = {RESOURCE_NETWORK, "add_route"},
+	[FAULT_UNAPPLIED] = {RESOURCE_FIREWALL, "apply_to_resources"},
+	[FAULT_RULES] = {RESOURCE_FIREWALL, "set_rules"},
+	[FAULT_NO_SERVICE] = {RESOURCE_LOAD_BALANCER, "add_service"},
+	[FAULT_SERVICE] = {RESOURCE_LOAD_BALANCER, "update_service"},
+	[FAULT_NO_TARGET] = {RESOURCE_LOAD_BALANCER, "add_target"},
 };
-_Static_assert(COUNT(actions) == FAULT_COUNT, "an action for each");
-
-static enum resource_kind kind_of(enum fault fault)
-{
-	switch (fault) {
-	case FAULT_OFF:
-	case FAULT_DETACHED:
-		return RESOURCE_SERVER;
-	case FAULT_NO_ROUTE:
-		return RESOURCE_NETWORK;
-	case FAULT_UNAPPLIED:
-	case FAULT_RULES:
-		return RESOURCE_FIREWALL;
-	case FAULT_NO_SERVICE:
-	case FAULT_SERVICE:
-	case FAULT_NO_TARGET:
-	case FAULT_COUNT:
-		break;
-	}
-	return RESOURCE_LOAD_BALANCER;
-}
+_Static_assert(COUNT(remedies) == FAULT_COUNT, "a remedy for each");
 
 /* What the action is told; NULL where it needs nothing, or with an error. */
 static struct json_object *describe(const struct facts *facts, enum fault fault,
 	int64_t id, struct err *err)
 {
-	switch (fault) {
+	switch ((int)fault) {
 	case FAULT_DETACHED:
 		return describe_place(facts, id);
 	case FAULT_NO_ROUTE:
@@ -138,11 +121,9 @@ static struct json_object *describe(const struct facts *facts, enum fault fault,
 		return load_balancer_service();
 	case FAULT_NO_TARGET:
 		return load_balancer_target(facts);
-	case FAULT_OFF:
-	case FAULT_COUNT:
-		break;
+	default:
+		return NULL;
 	}
-	return NULL;
 }
 
 bool restore_ask(struct facts *facts, struct ask *ask, struct err *err)
@@ -160,7 +141,8 @@ bool restore_ask(struct facts *facts, struct ask *ask, struct err *err)
 		return true;
 	}
 	request_post(&ask->request, facts->arena, body, "/%s/%lld/actions/%s",
-		kind_plural(kind_of(fault)), (long long)id, actions[fault]);
+		kind_plural(remedies[fault].kind), (long long)id,
+		remedies[fault].action);
 	return true;
 }
 
@@ -178,7 +160,7 @@ enum verdict restore_take(
 		return phase_otherwise(facts, reply,
 			arena_format(facts->arena,
 				"Putting the %s (id %lld) back in order",
-				kind_noun(kind_of(blemish->fault)),
+				kind_noun(remedies[blemish->fault].kind),
 				(long long)blemish->id),
 			err);
 	facts->memory.restored++;
