@@ -8,11 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import unittest
-import urllib.parse
 
-import psycopg2
-
-from belt_case import BeltCase
+from belt_case import BeltCase, elsewhere, place
 from services import read_settings
 from sim import wait_for
 
@@ -20,16 +17,16 @@ from sim import wait_for
 class Standby:
     """A streaming copy of a server, to which every commit goes first."""
 
-    def __init__(self, services):
-        self.services = services
+    def __init__(self, case):
+        self.case, self.services = case, case.world.services
         self.folder = tempfile.mkdtemp(prefix="byoc-standby-")
         self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
-        primary = pathlib.Path(services.postgres_dir)
+        primary = pathlib.Path(self.services.postgres_dir)
         shutil.copy(primary / "password", self.folder)
         self.copy(primary)
-        services.run("postgres.sh", "start", self.folder)
+        self.services.run("postgres.sh", "start", self.folder)
         self.server_url = read_settings(f"{self.folder}/env")["DATABASE_URL"]
-        self.port = urllib.parse.urlsplit(self.server_url).port
+        _, self.port = place(self.server_url)
         self.make_synchronous()
 
     def as_owner(self, program, *arguments):
@@ -56,35 +53,19 @@ class Standby:
     def make_synchronous(self):
         for command in ("ALTER SYSTEM SET synchronous_standby_names = '*'",
                         "SELECT pg_reload_conf()"):
-            self.ask(self.services.server_url, command)
-        wait_for(lambda: self.ask(
-            self.services.server_url, "SELECT sync_state FROM"
-            " pg_stat_replication") == [("sync",)], "replication")
-
-    @staticmethod
-    def ask(url, statement):
-        connection = psycopg2.connect(url)
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+            self.case.administrator(command)
+        wait_for(lambda: self.case.administrator(
+            "SELECT sync_state FROM pg_stat_replication") == [("sync",)],
+            "replication")
 
     def take_over(self):
-        self.ask(self.server_url,
-                 "ALTER SYSTEM SET synchronous_standby_names = ''")
-        self.ask(self.server_url, "SELECT pg_promote()")
+        """What asks the database from now on asks this one."""
         self.services.server_url = self.server_url
-        self.services.database_url = self.elsewhere(
-            self.services.database_url, f"127.0.0.1:{self.port}")
-
-    @staticmethod
-    def elsewhere(url, hosts):
-        parts = urllib.parse.urlsplit(url)
-        login = parts.netloc.rpartition("@")[0]
-        return parts._replace(netloc=f"{login}@{hosts}").geturl()
+        self.case.administrator(
+            "ALTER SYSTEM SET synchronous_standby_names = ''")
+        self.case.administrator("SELECT pg_promote()")
+        self.services.database_url = elsewhere(
+            self.services.database_url, "127.0.0.1", self.port)
 
     def stop(self):
         self.services.run("postgres.sh", "stop", self.folder)
@@ -100,14 +81,14 @@ class Failover(BeltCase):
         """Workers to come know both servers, and the standby first."""
         environment = self.world.worker_environment
         url = pathlib.Path(environment["BYOC_DATABASE_URL_FILE"]).read_text()
-        primary = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
+        host, port = place(url.strip())
         path = pathlib.Path(self.world.folder, "both.url")
-        path.write_text(standby.elsewhere(
-            url.strip(), f"127.0.0.1:{standby.port},{primary}"))
+        path.write_text(elsewhere(
+            url.strip(), f"127.0.0.1:{standby.port},{host}", port))
         environment["BYOC_DATABASE_URL_FILE"] = str(path)
 
     def test_a_standby_takes_over(self):
-        standby = Standby(self.world.services)
+        standby = Standby(self)
         self.addCleanup(standby.stop)
         self.use_both(standby)
         for _ in range(2):

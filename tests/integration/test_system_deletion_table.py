@@ -6,14 +6,12 @@ import concurrent.futures
 import unittest
 import uuid
 
+from projects import CCM, CSI, Project, token_of
 from sim import server, wait_for
 from system_case import CLUSTER, KINDS, SystemCase
-from test_system_teardown_states import token_of
 
 PATIENCE = 300
 PAUSE = 0.5  # many wait beside each other
-CCM = {"hcloud-ccm/service-uid": "u"}
-CSI = {"managed-by": "csi-driver"}
 
 
 def differences(before, after):
@@ -25,25 +23,13 @@ def differences(before, after):
             for old, new in [(was.get(what), now.get(what))] if old != new]
 
 
-class Cell:
+class Cell(Project):
     def __init__(self, case, start, leftover):
-        self.case, self.world, self.sim = case, case.world, case.sim
+        name = f"{start}-{leftover}".replace("_", "-")
+        super().__init__(case, name, token_of("h" + name.replace("-", "")))
         self.start, self.leftover = start, leftover
-        self.name = f"{start}-{leftover}".replace("_", "-")
-        self.token = token_of("t" + self.name.replace("-", ""))
-        self.hand = token_of("h" + self.name.replace("-", ""))
-        for token in (self.token, self.hand):
-            self.sim.add_token(token, self.name)
-
-    # The project, by the token of whoever sits at the console
-
-    def post(self, path, body):
-        return self.sim.settle(self.sim.post(path, body, self.hand), self.hand)
-
-    def delete(self, kind, thing):
-        answer = self.sim.delete(f"/{kind}/{thing['id']}", self.hand)
-        if answer.body:
-            self.sim.settle(answer, self.hand)
+        self.token = token_of("t" + name.replace("-", ""))
+        self.sim.add_token(self.token, name)
 
     def state(self):
         """All there is, whole, by its kind and id; but a server's type is a
@@ -81,17 +67,7 @@ class Cell:
 
     def prepare(self):
         """What strangers have, some of which comes to be in the way."""
-        theirs = self.post("/networks", {
-            "name": "theirs", "ip_range": "10.0.0.0/16", "subnets": [
-                {"type": "cloud", "network_zone": "eu-central",
-                 "ip_range": "10.0.0.0/24"}]})["network"]
-        self.post("/servers", server("theirs", networks=[theirs["id"]]))
-        self.post("/load_balancers", {
-            "name": "theirs", "load_balancer_type": "lb11",
-            "location": "fsn1", "network": theirs["id"], "labels": CCM})
-        self.post("/volumes", {
-            "name": "theirs", "size": 10, "location": "fsn1",
-            "labels": {CLUSTER: "another", **CSI}})
+        self.add_theirs()
         self.guest = self.post("/servers", server("guest"))["server"]["id"]
         self.own = self.post("/volumes", {
             "name": "own", "size": 10, "location": "fsn1"})["volume"]["id"]

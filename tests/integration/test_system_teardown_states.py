@@ -1,42 +1,23 @@
 """Teardown from any state: every row is a cluster in a project of its own, all
 live and die side by side, and each project is at the end what it was before."""
 
-import string
 import unittest
 import uuid
 
+from projects import Project, token_of
 from sim import server, wait_for
 from system_case import CLUSTER, KINDS, SystemCase
 
-LETTERS = string.ascii_letters + string.digits
 
-
-def token_of(text):
-    """A token of the right form, one for each text."""
-    return (text.replace("_", "") + LETTERS)[:64].ljust(64, "z")
-
-
-class Row:
-    """A cluster, how far it comes, and what happens to it before its end."""
+class Row(Project):
+    """A cluster, how far it comes, and what happens to it before its end. It
+    has the token of whoever sits at the console."""
 
     def __init__(self, case, start, *befalls):
-        self.case, self.world, self.sim = case, case.world, case.sim
+        name = "-".join((start, *befalls)).replace("_", "-")
+        super().__init__(case, name, token_of(name.replace("-", "")))
         self.start, self.befalls = start, befalls
-        self.name = "-".join((start, *befalls)).replace("_", "-")
-        self.token = token_of(self.name.replace("-", ""))
-        self.sim.add_token(self.token, self.name)
-        self.credential = self.world.add_credential(self.token, status=None)
-
-    # The API with this project's token
-
-    def post(self, path, body):
-        return self.sim.settle(self.sim.post(path, body, self.token),
-                               self.token)
-
-    def delete(self, kind, thing):
-        answer = self.sim.delete(f"/{kind}/{thing['id']}", self.token)
-        if answer.body:
-            self.sim.settle(answer, self.token)
+        self.credential = self.world.add_credential(self.hand, status=None)
 
     def state(self):
         return self.sim.state(self.name)
@@ -53,18 +34,7 @@ class Row:
     # Its life
 
     def begin(self):
-        theirs = self.post("/networks", {
-            "name": "theirs", "ip_range": "10.0.0.0/16", "subnets": [
-                {"type": "cloud", "network_zone": "eu-central",
-                 "ip_range": "10.0.0.0/24"}]})["network"]
-        self.post("/servers", server("theirs", networks=[theirs["id"]]))
-        self.post("/volumes", {
-            "name": "theirs", "size": 10, "location": "fsn1",
-            "labels": {"managed-by": "csi-driver", CLUSTER: "another"}})
-        self.post("/load_balancers", {
-            "name": "theirs", "load_balancer_type": "lb11",
-            "location": "fsn1", "network": theirs["id"],
-            "labels": {"hcloud-ccm/service-uid": "x"}})
+        self.add_theirs()
         self.before = self.existing()
         self.world.wait_credential(self.credential, "ready")
         if self.start == "failed":
@@ -131,7 +101,7 @@ class Row:
     def relabelled(self):
         for kind in ("servers", "firewalls", "networks"):
             self.sim.put(f"/{kind}/{self.thing(kind)['id']}",
-                         {"labels": {"mine": "now"}}, self.token)
+                         {"labels": {"mine": "now"}}, self.hand)
 
     def resized(self):
         """A worker that was detached, another one that was added by hand."""
@@ -142,13 +112,13 @@ class Row:
                                      labels={CLUSTER: self.cluster}))
 
     def rotated(self):
-        self.token = token_of("new" + self.token)
-        self.sim.add_token(self.token, self.name)
+        self.hand = token_of("new" + self.hand)
+        self.sim.add_token(self.hand, self.name)
         self.world.byoc("credential", "rotate", self.credential,
-                        text=self.token)
+                        text=self.hand)
 
     def revoked(self):
-        self.sim.revoke(self.token)
+        self.sim.revoke(self.hand)
         self.revoked_one = True
 
     def end(self):
