@@ -150,7 +150,8 @@ at_hetzner() {
 	curl --silent --fail "${endpoint%/v1}/_sim/state" | jq --raw-output '
 		.projects.default as $all
 		| ("servers", "load_balancers", "volumes", "networks",
-		   "firewalls", "placement_groups", "ssh_keys", "primary_ips")
+		   "firewalls", "placement_groups", "ssh_keys", "primary_ips",
+		   "floating_ips", "certificates")
 		as $kind | ($all[$kind] // [])[]
 		| [($kind | rtrimstr("s")), .name,
 		   (.public_net?.ipv4?.ip? // .ip? // .ip_range? // "")]

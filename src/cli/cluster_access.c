@@ -24,16 +24,22 @@ static bool refuse_without_keys(
 		access->name);
 }
 
+/* Of the cluster that was named, which has all its keys or none. */
+static bool find_access(const struct call *call, char id[UUID_SIZE],
+	struct cluster_access *access, struct err *err)
+{
+	return console_find_cluster(call->store, call->arguments[0], id, err) &&
+	       console_access(call->store, id, access, err) &&
+	       (access->sealed_authorities || refuse_without_keys(access, err));
+}
+
 /* Opens what is sealed for a cluster; `what` is the end of its context. */
 static bool open_sealed(const struct call *call, const char *id,
-	const char *what, const char *sealed,
-	const struct cluster_access *access, struct secret *plain,
+	const char *what, const char *sealed, struct secret *plain,
 	struct err *err)
 {
 	char context[SEAL_CONTEXT_SIZE];
 
-	if (!sealed)
-		return refuse_without_keys(access, err);
 	struct keyring *keyring =
 		keyring_load(call->settings.key_dir, true, err);
 	if (!keyring)
@@ -52,7 +58,7 @@ static bool print_kubeconfig(const struct call *call, const char *id,
 	struct secret kubeconfig = {0};
 	int64_t lifetime_s = 3600LL * option_number(call, OPTION_LIFETIME);
 	bool ok = open_sealed(call, id, "authorities",
-		access->sealed_authorities, access, &authorities, err);
+		access->sealed_authorities, &authorities, err);
 
 	if (ok && !*access->server)
 		ok = err_set(err, ERR_REFUSED, "no_endpoint",
@@ -74,9 +80,7 @@ static int run_kubeconfig(struct call *call)
 	char id[UUID_SIZE];
 	struct cluster_access access = {0};
 	struct err err = {0};
-	bool ok = console_find_cluster(
-			  call->store, call->arguments[0], id, &err) &&
-		  console_access(call->store, id, &access, &err) &&
+	bool ok = find_access(call, id, &access, &err) &&
 		  print_kubeconfig(call, id, &access, &err);
 
 	cluster_access_clear(&access);
@@ -150,11 +154,9 @@ static int run_ssh_key(struct call *call)
 	struct secret key = {0};
 	struct json_object *cluster = NULL;
 	struct err err = {0};
-	bool ok = console_find_cluster(
-			  call->store, call->arguments[0], id, &err) &&
-		  console_access(call->store, id, &access, &err) &&
+	bool ok = find_access(call, id, &access, &err) &&
 		  open_sealed(call, id, "ssh_private_key",
-			  access.sealed_ssh_private_key, &access, &key, &err);
+			  access.sealed_ssh_private_key, &key, &err);
 
 	if (ok)
 		cluster = console_cluster(call->store, id, &err);

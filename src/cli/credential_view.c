@@ -80,9 +80,8 @@ const struct command credential_show_command = {
 static int run_delete(struct call *call)
 {
 	char id[UUID_SIZE];
-	struct err err = {0};
-
 	bool was_there = true;
+	struct err err = {0};
 
 	if (!console_find_credential(
 		    call->store, call->arguments[0], id, &err) ||

@@ -1,6 +1,7 @@
 /* Lines in the terminal that are written anew, each time with one write. */
 #include "screen.h"
 
+#include <byoc/memory.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ bool screen_ascii(void)
 {
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+	for (size_t i = 0; i < COUNT(names); i++) {
 		const char *locale = getenv(names[i]);
 
 		if (locale && *locale)
@@ -131,14 +132,8 @@ void screen_show(struct screen *screen, char *text)
 
 void screen_clear(struct screen *screen)
 {
-	char *nothing = strdup("");
-
-	if (!nothing)
-		abort();
 	if (screen->shown)
-		screen_show(screen, nothing);
-	else
-		free(nothing);
+		screen_show(screen, memory_copy_text(""));
 	screen_leave(screen);
 }
 

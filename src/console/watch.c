@@ -84,8 +84,7 @@ static const char sql_watch[] =
 	" AND c.goal <> 'repair'"
 	" AND c.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
 	" 'waiting', " WAITING ", 'run_ms', " RUN_MS ","
-	" 'done', (SELECT count(*) FROM p WHERE p.status = 'done'),"
-	" 'total', (SELECT count(*) FROM p),"
+	" 'done', c.phases_done, 'total', c.phases_total,"
 	" 'phases', " PHASES ", 'moments', " MOMENTS ")"
 	" FROM byoc.clusters c WHERE c.id = $1";
 

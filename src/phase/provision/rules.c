@@ -5,10 +5,9 @@
  */
 #include "parts.h"
 
-#include <arpa/inet.h>
 #include <byoc/json.h>
+#include <byoc/network.h>
 #include <json-c/json.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,21 +20,11 @@ struct lines {
 /* "2001:DB8:0::/32" as "2001:db8::/32"; what is no network stays as it is. */
 static const char *canonical(struct arena *arena, const char *network)
 {
-	size_t length = strcspn(network, "/");
-	char address[ADDRESS_SIZE], text[INET6_ADDRSTRLEN];
-	unsigned char raw[16];
-	int family = memchr(network, ':', length) ? AF_INET6 : AF_INET;
+	char text[NETWORK_SIZE], why[200];
 
-	if (length >= sizeof address)
-		return network;
-	snprintf(address, sizeof address, "%.*s", (int)length, network);
-	if (inet_pton(family, address, raw) != 1 ||
-		!inet_ntop(family, raw, text, sizeof text))
-		return network;
-	if (!network[length])
-		return arena_format(
-			arena, "%s/%d", text, family == AF_INET ? 32 : 128);
-	return arena_format(arena, "%s%s", text, network + length);
+	return network_read(network, text, why, sizeof why)
+		       ? arena_format(arena, "%s", text)
+		       : network;
 }
 
 static void add_line(struct lines *lines, const char *line)
