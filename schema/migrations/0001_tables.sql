@@ -142,7 +142,6 @@ CREATE TABLE byoc.clusters (
     CHECK (NOT protected OR status NOT IN ('deleting', 'deleted'))
 ) WITH (fillfactor = 70);
 
-CREATE INDEX clusters_active ON byoc.clusters (id) WHERE active;
 CREATE INDEX clusters_status ON byoc.clusters (status); -- they are counted
 CREATE INDEX clusters_credential ON byoc.clusters (credential_id);
 CREATE INDEX clusters_requested ON byoc.clusters (requested_at)
@@ -295,7 +294,7 @@ CREATE TABLE byoc.outbox (
     message_id uuid NOT NULL,
     type text NOT NULL,
     traceparent text,
-    body json NOT NULL,
+    body text NOT NULL, -- JSON
     -- who wrote it publishes it; from this moment on, anybody may, each time
     -- after a longer while
     due_at timestamptz NOT NULL,
@@ -386,7 +385,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION byoc.refuse_change();
 -- In an event a number is a text that compares as numbers do (CloudEvents,
 -- extension Sequence).
 CREATE FUNCTION byoc.sequence_text(sequence bigint) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT to_char(sequence, 'FM0000000000')
 $$;
 
@@ -405,17 +404,16 @@ BEGIN
                              traceparent, body, due_at)
     SELECT 'byoc.events', s.kind || '.' || s.id || '.' || e.name, e.id,
            'cloud.mengi.byoc.' || s.kind || '.' || e.name, e.traceparent,
-           format('{"specversion": "1.0", "id": "%s", "source": "/mengi/byoc", '
-                  '"type": "cloud.mengi.byoc.%s.%s", "subject": "%s", '
-                  '"time": "%s", "datacontenttype": "application/json", '
-                  '"dataschema": "%s", "sequence": "%s"%s, "data": %s}',
-                  e.id, s.kind, e.name, s.id,
-                  to_char(e.created_at AT TIME ZONE 'UTC',
-                          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-                  byoc.data_schema(s.kind || '.' || e.name),
-                  byoc.sequence_text(e.sequence),
-                  ', "traceparent": ' || to_json(e.traceparent),
-                  e.data)::json,
+           '{"specversion": "1.0", "id": "' || e.id
+           || '", "source": "/mengi/byoc", "type": "cloud.mengi.byoc.'
+           || s.kind || '.' || e.name || '", "subject": "' || s.id
+           || '", "time": "' || to_char(e.created_at AT TIME ZONE 'UTC',
+                                        'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+           || '", "datacontenttype": "application/json", "dataschema": "'
+           || byoc.data_schema(s.kind || '.' || e.name)
+           || '", "sequence": "' || byoc.sequence_text(e.sequence) || '"'
+           || coalesce(', "traceparent": ' || to_json(e.traceparent), '')
+           || ', "data": ' || e.data || '}',
            clock_timestamp() + interval '5 seconds'
     FROM added e,
     LATERAL (SELECT CASE WHEN e.cluster_id IS NULL THEN 'credential'

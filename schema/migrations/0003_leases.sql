@@ -68,12 +68,13 @@ BEGIN
                 clock_timestamp() - p.started_at))::bigint AS age_ms,
             -- what may still make something: also what ended without an
             -- answer a short while ago
-            (SELECT count(*) FROM byoc.phases o
-             WHERE o.cluster_id = c.id AND o.run < c.run
-               AND NOT byoc.is_past(interval '1 minute' + greatest(
-                   CASE o.status WHEN 'leased' THEN o.lease_until END,
-                   o.unanswered_at))
-            ) AS older_leases,
+            CASE c.run WHEN 1 THEN 0 ELSE (
+                SELECT count(*) FROM byoc.phases o
+                WHERE o.cluster_id = c.id AND o.run < c.run
+                  AND NOT byoc.is_past(interval '1 minute' + greatest(
+                      CASE o.status WHEN 'leased' THEN o.lease_until END,
+                      o.unanswered_at))
+            ) END AS older_leases,
             CASE WHEN c.goal IN ('teardown', 'sweep', 'survey') THEN
                 CASE c.goal WHEN 'survey' THEN c.survey ELSE c.removal END
                 || jsonb_build_object(

@@ -238,11 +238,12 @@ class StoreCase(unittest.TestCase):
         numbers = [number for number, _ in self.events(subject)]
         self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
         self.assertEqual([int(number) for number, in self.db(
-            "SELECT body ->> 'sequence' FROM byoc.outbox"
-            " WHERE exchange = 'byoc.events' AND body ->> 'subject' = %s"
+            "SELECT body::json ->> 'sequence' FROM byoc.outbox"
+            " WHERE exchange = 'byoc.events' AND body::json ->> 'subject' = %s"
             " ORDER BY id", subject)], numbers)
 
     def messages(self, type):
         """Bodies of the jobs of a type in the outbox."""
         return [body for body, in self.db(
-            "SELECT body FROM byoc.outbox WHERE type = %s ORDER BY id", type)]
+            "SELECT body::json FROM byoc.outbox WHERE type = %s"
+            " ORDER BY id", type)]

@@ -58,8 +58,8 @@ class Unanswered(StoreCase):
         self.finish_teardown(cluster)
         self.assertEqual(self.status(cluster), ("deleted", "sweep", True))
         (routing_key, body), = self.db(
-            "SELECT routing_key, body FROM byoc.outbox"
-            " WHERE body ->> 'phase' = 'sweep'")
+            "SELECT routing_key, body::json FROM byoc.outbox"
+            " WHERE body::json ->> 'phase' = 'sweep'")
         self.assertEqual(routing_key, "byoc.jobs.wait.60000")
         job = self.jobs(cluster)[0]
         self.assertEqual(body["id"], job["job_id"])
