@@ -13,20 +13,7 @@ struct console {
 };
 
 /* A row `e` of byoc.events as the CloudEvent that is published of it. */
-#define EVENT                                                                   \
-	"jsonb_build_object('specversion', '1.0', 'id', e.id,"                  \
-	" 'source', '/mengi/byoc', 'type', 'cloud.mengi.byoc.' || (" EVENT_NAME \
-	"), 'subject', coalesce(e.cluster_id, e.credential_id), 'time', " UTC(  \
-		"e.created_at") ", 'datacontenttype', 'application/json',"      \
-				" 'dataschema', byoc.data_schema(" EVENT_NAME   \
-				"),"                                            \
-				" 'sequence', byoc.sequence_text(e.sequence),"  \
-				" 'data', e.data)"                              \
-				" || jsonb_strip_nulls(jsonb_build_object("     \
-				"'traceparent', e.traceparent))"
-#define EVENT_NAME                                                             \
-	"CASE WHEN e.cluster_id IS NULL THEN 'credential.'"                    \
-	" ELSE 'cluster.' END || e.name"
+#define EVENT "byoc.event_text(e)::json"
 
 /* A moment as every message tells it: RFC 3339, UTC, milliseconds. */
 #define UTC(moment)                                                            \

@@ -12,12 +12,12 @@
 	" WHERE $1::uuid IS NULL OR id = $1"
 
 static const char sql_last_events[] =
-	"WITH last AS (SELECT * FROM byoc.events"
+	"WITH last AS (SELECT e, created_at, sequence FROM byoc.events e"
 	" WHERE $1::uuid IS NULL OR cluster_id = $1"
 	" ORDER BY created_at DESC, sequence DESC LIMIT $2::integer)"
 	" SELECT json_build_object("
 	"  'events', (SELECT coalesce(json_agg(" EVENT
-	"   ORDER BY e.created_at, e.sequence), '[]') FROM last e),"
+	"   ORDER BY created_at, sequence), '[]') FROM last),"
 	"  'heads', CASE WHEN $3::boolean THEN (SELECT coalesce("
 	"   json_object_agg(id, sequence), '{}') FROM (" SUBJECTS ") s) END)";
 
@@ -31,16 +31,16 @@ static const char sql_events_behind[] =
 	"  WHERE s.sequence > coalesce(h.sequence, 0)),"
 	/* A subject's in the order of their numbers, though the clock be set
 	 * back meanwhile. */
-	" news AS (SELECT e.*, max(e.created_at) OVER ("
-	"   PARTITION BY b.id ORDER BY e.sequence) AS place"
+	" news AS (SELECT n.e, n.sequence, max(n.created_at) OVER ("
+	"   PARTITION BY b.id ORDER BY n.sequence) AS place"
 	"  FROM behind b, LATERAL ("
-	"   SELECT * FROM byoc.events WHERE cluster_id = b.id"
-	"   AND sequence > b.sequence"
-	"   UNION ALL SELECT * FROM byoc.events WHERE credential_id = b.id"
-	"   AND sequence > b.sequence) e"
-	"  ORDER BY place, e.sequence LIMIT 1000)"
+	"   SELECT e, created_at, sequence FROM byoc.events e"
+	"   WHERE cluster_id = b.id AND sequence > b.sequence"
+	"   UNION ALL SELECT e, created_at, sequence FROM byoc.events e"
+	"   WHERE credential_id = b.id AND sequence > b.sequence) n"
+	"  ORDER BY place, n.sequence LIMIT 1000)"
 	" SELECT json_build_object('events', (SELECT coalesce(json_agg(" EVENT
-	"   ORDER BY e.place, e.sequence), '[]') FROM news e),"
+	"   ORDER BY place, sequence), '[]') FROM news),"
 	"  'more', (SELECT count(*) = 1000 FROM news))";
 
 struct json_object *console_last_events(struct console *console,

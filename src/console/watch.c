@@ -29,7 +29,7 @@ static const char sql_run_begin[] =
 /* The event as it is published; the time since the phase's start with it. */
 #define MOMENTS                                                                \
 	"(SELECT coalesce(json_agg(json_build_object("                         \
-	"   'sequence', e.sequence, 'event', " EVENT ", 'took_ms',"            \
+	"   'sequence', e.sequence, 'event', e.event, 'took_ms',"              \
 	"    (SELECT " SINCE_EVENT " FROM byoc.events s"                       \
 	"     WHERE s.cluster_id = e.cluster_id AND s.sequence < e.sequence"   \
 	"     AND e.name IN ('phase.done', 'phase.failed')"                    \
@@ -68,7 +68,7 @@ static const char sql_run_begin[] =
 
 static const char sql_watch[] =
 	"WITH news AS ("
-	"  SELECT * FROM byoc.events"
+	"  SELECT e.*, " EVENT " AS event FROM byoc.events e"
 	"  WHERE cluster_id = $1 AND sequence > $2"
 	"  ORDER BY sequence LIMIT 200),"
 	" p AS (SELECT p.* FROM byoc.phases p JOIN byoc.clusters c"
