@@ -175,6 +175,8 @@ CREATE TABLE byoc.phases (
     unanswered_at timestamptz,
     code text,
     reason text,
+    -- does it wait for something else than it did before? Told by an event
+    waits_anew boolean NOT NULL DEFAULT false,
     started_at timestamptz,
     finished_at timestamptz,
     -- the kind of resources of which it has seen that nothing is left

@@ -403,7 +403,8 @@ END $$;
 -- An event takes the next sequence number of its subject, under the lock on the
 -- subject's row: numbers have no gaps, and appear in order.
 
--- Records what happened to phases, in their order. A leased one has started.
+-- Records what happened to phases, in their order. A leased one has started, a
+-- queued one waits.
 -- Each tells how far its run has come: of a run that another has replaced, the
 -- phases have to be counted.
 CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
@@ -425,6 +426,7 @@ BEGIN
     SELECT c.id, c.before + p.ordinality,
            CASE p.status WHEN 'leased' THEN 'phase.started'
                          WHEN 'done' THEN 'phase.done'
+                         WHEN 'queued' THEN 'phase.waiting'
                          ELSE 'phase.failed' END,
            jsonb_strip_nulls(to_jsonb(data)), c.traceparent
     FROM numbered c, unnest(c.phases) WITH ORDINALITY p,

@@ -73,7 +73,7 @@ CREATE FUNCTION byoc.store_outcomes(outcomes byoc.outcome[]) RETURNS integer[]
 LANGUAGE plpgsql AS $$
 DECLARE
     counted integer[];
-    ended byoc.phases[];
+    told byoc.phases[];
     waiting byoc.phases[];
 BEGIN
     WITH stored AS (
@@ -96,6 +96,9 @@ BEGIN
             unanswered_at = CASE WHEN o.unanswered THEN clock_timestamp()
                                  ELSE p.unanswered_at END,
             code = o.code, reason = o.reason,
+            waits_anew = o.result IN ('wait', 'retry')
+                         AND (o.code, o.reason) IS DISTINCT FROM
+                             (p.code, p.reason),
             swept = coalesce(o.swept, p.swept),
             finished_at = CASE WHEN o.result IN ('done', 'fail')
                                THEN clock_timestamp() END
@@ -107,11 +110,12 @@ BEGIN
     )
     SELECT coalesce(array_agg(n), '{}'),
            array_agg(p) FILTER (WHERE result IN ('wait', 'retry')),
-           array_agg(p ORDER BY n) FILTER (WHERE result IN ('done', 'fail'))
-    INTO counted, waiting, ended
+           array_agg(p ORDER BY n) FILTER (WHERE result IN ('done', 'fail')
+                                              OR (p).waits_anew)
+    INTO counted, waiting, told
     FROM stored;
     PERFORM byoc.publish_phases(waiting) WHERE waiting IS NOT NULL;
-    PERFORM byoc.emit_phases(ended) WHERE ended IS NOT NULL;
+    PERFORM byoc.emit_phases(told) WHERE told IS NOT NULL;
     RETURN counted;
 END $$;
 

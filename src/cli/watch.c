@@ -19,7 +19,7 @@
 
 enum {
 	TICK_MS = 1000,   /* how often the times in the tree go on */
-	REASON_MS = 5000, /* no event tells what a phase waits for */
+	ASKED_MS = 5000, /* no event tells that a wish came to nothing */
 	LOST_MS = 500,
 	NEWS_MOST = 200, /* events of one look */
 };
@@ -38,6 +38,7 @@ struct watch {
 	struct screen screen;
 	struct json_object *found; /* by the last look */
 	int64_t found_ms;
+	bool asked;       /* is there a wish that no worker has taken yet? */
 	int run;          /* the one that `usual_ms` is of */
 	int64_t usual_ms; /* -1: nobody knows */
 };
@@ -165,16 +166,17 @@ static bool look(struct watch *watch, struct err *err)
 		if (!found)
 			return false;
 		count = keep(watch, found);
+		json_flag(&news, "asked", &watch->asked);
 		json_flag(&news, "settled", &settled);
 		show(watch, &news);
 	}
 	return settled && !err->kind;
 }
 
-/* Until there is a reason to look: news, or their lack for too long. */
+/* Until there is a reason to look: news, or that none may come. */
 static void await_news(struct watch *watch)
 {
-	int64_t until_ms = clock_now_ms() + REASON_MS;
+	int64_t until_ms = watch->asked ? clock_now_ms() + ASKED_MS : INT64_MAX;
 	enum feed_news news = FEED_SILENT;
 
 	while (news == FEED_SILENT && clock_now_ms() < until_ms) {

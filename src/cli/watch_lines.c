@@ -21,7 +21,7 @@ static void print_line(const char *moment, const char *kind, const char *what,
 	free(safe);
 }
 
-/* "812 ms  7/12 phases", or why it failed. */
+/* "812 ms  7/12 phases", why it failed, or what it waits for. */
 static void print_phase(struct lines *lines, const struct json_in *moment,
 	const struct json_in *data, const char *at, const char *state)
 {
@@ -46,6 +46,8 @@ static void print_phase(struct lines *lines, const struct json_in *moment,
 	else if (strcmp(state, "done") == 0)
 		snprintf(more, sizeof more, "%12s  %d/%d phases", span,
 			lines->done, lines->total);
+	else if (reason)
+		snprintf(more, sizeof more, "%s", reason);
 	print_line(at, "phase", label, state, more);
 }
 
@@ -102,32 +104,10 @@ static void print_events(struct lines *lines, const struct json_in *news)
 	}
 }
 
-/* What a phase waits for, each time that it is something else. */
-static void tell_waiting_for(struct lines *lines, const struct json_in *news)
-{
-	struct json_in waiting;
-	char label[LABEL_SIZE];
-	int index = 0;
-
-	if (!json_opt_into(news, "waiting", &waiting))
-		return;
-	const char *phase = json_opt_text_ref(&waiting, "phase");
-	const char *reason = json_opt_text_ref(&waiting, "reason");
-	const char *at = json_opt_text_ref(&waiting, "at");
-	if (!phase || !reason || !at || strcmp(reason, lines->waiting_for) == 0)
-		return;
-	snprintf(lines->waiting_for, sizeof lines->waiting_for, "%s", reason);
-	json_opt_int(&waiting, "index", &index);
-	phase_label(phase, index, label);
-	print_line(at, "phase", label, "waiting", reason);
-}
-
 void lines_print(struct lines *lines, const struct json_in *news)
 {
 	json_text(news, "name", lines->name, sizeof lines->name);
 	json_int(news, "total", &lines->total);
 	print_events(lines, news);
-	if (!lines->json)
-		tell_waiting_for(lines, news);
 	fflush(stdout);
 }

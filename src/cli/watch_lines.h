@@ -9,9 +9,8 @@ struct lines {
 	bool json; /* as CloudEvents, and nothing else */
 	char name[NAME_SIZE];
 	int run;
-	int done, total;       /* phases of this run */
-	char waiting_for[400]; /* as it was told last; "": for nothing */
+	int done, total; /* phases of this run */
 };
 
-/* What console_watch() gave: its events, and what a phase waits for. */
+/* The events in what console_watch() gave. */
 void lines_print(struct lines *lines, const struct json_in *news);

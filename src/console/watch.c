@@ -21,7 +21,6 @@ static const char sql_run_begin[] =
 #define SPAN(from, until)                                                      \
 	"(1000 * extract(epoch FROM " until " - " from "))::bigint"
 
-#define NOW UTC("clock_timestamp()")
 #define SINCE_START SPAN("p.started_at", "clock_timestamp()")
 #define TO_FINISH SPAN("p.started_at", "p.finished_at")
 #define SINCE_EVENT SPAN("s.created_at", "e.created_at")
@@ -46,13 +45,6 @@ static const char sql_run_begin[] =
 	"   'needs', p.needs, 'code', p.code, 'reason', p.reason,"             \
 	"   'from_ms', " SINCE_START ", 'took_ms', " TO_FINISH ")"             \
 	"   ORDER BY cardinality(p.needs), p.phase, p.index), '[]') FROM p)"
-
-/* What a phase waits for; one that failed before has a code, too. */
-#define WAITING                                                                \
-	"(SELECT json_build_object('phase', p.phase, 'index', p.index,"        \
-	"   'reason', p.reason, 'at', " NOW ") FROM p"                         \
-	"  WHERE c.active AND p.status IN ('queued', 'leased')"                \
-	"  AND p.reason IS NOT NULL AND p.code IS NULL LIMIT 1)"
 
 /* Of a run that no event tells of (goal refresh, sweep, survey), since its
  * first phase began. */
@@ -83,7 +75,7 @@ static const char sql_watch[] =
 	" AND c.status IN ('running', 'deleted', 'failed')"
 	" AND c.goal <> 'repair'"
 	" AND c.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
-	" 'waiting', " WAITING ", 'run_ms', " RUN_MS ","
+	" 'asked', c.requested_goal IS NOT NULL, 'run_ms', " RUN_MS ","
 	" 'done', c.phases_done, 'total', c.phases_total,"
 	" 'phases', " PHASES ", 'moments', " MOMENTS ")"
 	" FROM byoc.clusters c WHERE c.id = $1";

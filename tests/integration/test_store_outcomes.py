@@ -209,6 +209,54 @@ class RefusedTokens(StoreCase):
         self.assertEqual(self.commit(outcomes[0]), ["stored"])
 
 
+class Waits(StoreCase):
+    """What a phase waits for is told when it is something else."""
+
+    def told(self, cluster):
+        return [(data.get("code"), data.get("reason")) for data, in self.db(
+            "SELECT data FROM byoc.events WHERE cluster_id = %s"
+            " AND name = 'phase.waiting' ORDER BY sequence", cluster)]
+
+    def wait_for(self, cluster, reason, result="wait", code=None):
+        self.work(cluster, result, code=code, reason=reason)
+
+    def test_it_is_told_once_however_often_it_is_looked_at(self):
+        cluster = self.begun()
+        for reason in ("1 of 3", "1 of 3", "2 of 3", "2 of 3"):
+            self.wait_for(cluster, reason)
+        self.assertEqual(self.told(cluster),
+                         [(None, "1 of 3"), (None, "2 of 3")])
+        self.assertComplete(cluster)
+
+    def test_it_is_told_with_how_far_the_run_is(self):
+        cluster = self.begun()
+        self.work(cluster)
+        job, other = self.leased(cluster)
+        self.commit(self.outcome(*job),
+                    self.outcome(*other, "wait", reason="for Hetzner"))
+        self.assertEqual(self.one(
+            "SELECT data FROM byoc.events WHERE name = 'phase.waiting'"
+            " AND cluster_id = %s", cluster),
+            {"cluster_id": cluster, "run": 1, "phase": "network", "index": 0,
+             "reason": "for Hetzner", "phases_done": 2, "phases_total": 4})
+        self.assertComplete(cluster)
+
+    def test_a_failure_that_may_pass_is_told_and_that_it_passed(self):
+        cluster = self.begun()
+        for reason in ("No answer.", "No answer.", None, None):
+            self.wait_for(cluster, reason, "retry" if reason else "wait",
+                          reason and "api_unreachable")
+        self.assertEqual(self.told(cluster),
+                         [("api_unreachable", "No answer."), (None, None)])
+
+    def test_what_merely_waits_or_ends_tells_nothing(self):
+        cluster = self.begun()
+        self.work(cluster, "wait")
+        self.wait_for(cluster, "1 of 3")
+        self.work(cluster)
+        self.assertEqual(self.told(cluster), [(None, "1 of 3")])
+
+
 class Ends(StoreCase):
     def test_a_cluster_fails_with_its_first_phase(self):
         cluster = self.begun()

@@ -146,6 +146,33 @@ class Events(SystemCase):
         # Its own beginning may have been under way.
         self.assertLess((after[0][0] - before[0][0]).total_seconds(), 0.4)
 
+    def test_watching_what_waits_asks_the_database_nothing(self):
+        self.sim.disturb(server="*-worker-0", fate="absent")
+        cluster = self.world.create_cluster("shop", workers=1)
+        watch = subprocess.Popen(
+            [program("byoc"), "cluster", "watch", cluster], text=True,
+            stdout=subprocess.PIPE, env=self.world.environment)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
+        self.addCleanup(watch.stdout.close)
+        lacks = f"1 of 2 nodes are ready; waiting for shop-{cluster[:8]}"
+        line = next(line for line in watch.stdout if lacks in line)
+        self.assertRegex(line, "phase +ready +waiting +1 of 2")
+        shown = self.world.byoc("events", "--cluster", cluster).stdout
+        self.assertRegex(shown, rf"cluster\.phase\.waiting +ready  {lacks}")
+        # It looks on being told, not by itself.
+        [(before,)] = self.asked()
+        until = time.monotonic() + 6
+        while time.monotonic() < until:
+            self.assertEqual(self.asked(), [(before,)])
+            time.sleep(0.1)
+        self.sim.clear_faults()
+        rest, _ = watch.communicate(timeout=60)
+        self.assertIn("cluster shop is running", rest)
+        # Once, however often it was looked at.
+        self.assertNotIn(lacks, rest)
+        self.world.delete_cluster(cluster)
+
     # On a terminal
 
     def watch(self, cluster, columns=100, environment=None):
