@@ -51,8 +51,8 @@ static void print_event(const struct json_in *event)
 	moment_clock(at, moment);
 	label(&data, what);
 	printf("%s  %.8s  %-24s  %s%s%s%s%s\n", moment, subject, type, what,
-		code || reason ? "  " : "", code ? code : "",
-		code ? ": " : "", safe);
+		code || reason ? "  " : "", code ? code : "", code ? ": " : "",
+		safe);
 	free(safe);
 }
 

@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum {
-	TICK_MS = 1000,   /* how often the times in the tree go on */
+	TICK_MS = 1000,  /* how often the times in the tree go on */
 	ASKED_MS = 5000, /* no event tells that a wish came to nothing */
 	LOST_MS = 500,
 	NEWS_MOST = 200, /* events of one look */

@@ -67,6 +67,10 @@ static const struct {
 	{"clusters_workers_check", "a cluster has 0 to 90 workers"},
 	{"clusters_server_type_check",
 		"a server type is Hetzner's name of it, such as cx33"},
+	{"clusters_pod_security_check",
+		"pods may ask for what privileged, baseline or restricted "
+		"allows"},
+	{"clusters_ingress_check", "an ingress is none or traefik"},
 	{"clusters_credential_id_fkey", "there is no such credential"},
 	{"credentials_name_check",
 		"a credential's name has 1 to 63 characters, all of them "

@@ -45,6 +45,7 @@ static const char sql_clusters[] =
 	" c.type, 'workers', c.workers, 'status', c.status, 'goal', c.goal,"
 	" 'code', c.code, 'reason', c.reason, 'server_type', c.server_type,"
 	" 'api_sources', c.api_sources, 'ssh_sources', c.ssh_sources,"
+	" 'ingress', c.ingress, 'pod_security', c.pod_security,"
 	" 'removal', c.removal, 'kept', " KEPT
 	", 'protected', c.protected, 'phases', " PHASES ", 'nodes', " NODES
 	", 'cost', byoc.cost(c.credential_id, c.location, c.type, c.workers,"

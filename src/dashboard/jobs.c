@@ -57,7 +57,8 @@ static const char sql_receipt[] =
 static struct json_object *read_options(
 	struct json_object *body, struct err *err)
 {
-	static const char *const known[] = {"keep_volumes", "with_neighbours"};
+	static const char *const known[] = {
+		"keep_volumes", "with_neighbours", "all_gone"};
 	const struct json_in in = {body, "request", err};
 	struct json_object *options = json_new();
 

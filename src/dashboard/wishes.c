@@ -16,13 +16,20 @@ enum { SOURCES_MOST = 10 };
 static const char sql_cost[] =
 	"SELECT byoc.cost($1, $2, $3, $4::integer, $5, NULL)";
 
-/* Nobody named may reach the API: everybody may, as the table has it. */
+/* What is not said is as the table has it; nobody named may reach the API:
+ * everybody may. */
 static const char sql_create[] =
 	"INSERT INTO byoc.clusters (name, credential_id, location, type,"
-	" workers, server_type, api_sources, ssh_sources, id)"
+	" workers, server_type, api_sources, ssh_sources, ingress,"
+	" pod_security, id)"
 	" VALUES ($1, $2, $3, $4, $5::integer, $6,"
 	" coalesce($7::cidr[], '{0.0.0.0/0,::/0}'),"
-	" coalesce($8::cidr[], '{}'), $9)";
+	" coalesce($8::cidr[], '{}'), coalesce($9, 'none'),"
+	" coalesce($10, 'baseline'), $11)";
+
+static const char sql_of_name[] =
+	"SELECT status FROM byoc.clusters WHERE credential_id = $1"
+	" AND name = $2 AND status <> 'deleted' LIMIT 1";
 
 static const char sql_provision[] =
 	"SELECT byoc.enqueue('cluster.provision', $1::uuid)";
@@ -35,6 +42,8 @@ struct sources {
 
 struct wish {
 	const char *name, *credential, *location, *type, *server_type;
+	const char *ingress, *pod_security; /* NULL: the usual ones */
+	bool same_name; /* although the credential has one of that name */
 	char workers[16];
 	struct sources api, ssh;
 };
@@ -93,6 +102,9 @@ static bool read_wish(
 	wish->location = json_text_ref(&in, "location");
 	wish->type = json_text_ref(&in, "type");
 	wish->server_type = json_opt_text_ref(&in, "server_type");
+	wish->ingress = json_opt_text_ref(&in, "ingress");
+	wish->pod_security = json_opt_text_ref(&in, "pod_security");
+	json_opt_flag(&in, "same_name", &wish->same_name);
 	json_int(&in, "workers", &workers);
 	snprintf(wish->workers, sizeof wish->workers, "%d", workers);
 	read_sources(body, "api_sources", &wish->api, err);
@@ -118,6 +130,22 @@ struct json_object *api_cost(
 	return cost;
 }
 
+/* Who asks twice, because the first answer was lost, would pay twice. */
+static bool name_free(struct api *api, const struct wish *wish, struct err *err)
+{
+	if (wish->same_name)
+		return true;
+	PGresult *rows = console_rows(api->connection, sql_of_name,
+		PARAMS(wish->credential, wish->name), err);
+	if (rows && PQntuples(rows) > 0)
+		err_set(err, ERR_REFUSED, "name_taken",
+			"This credential has a cluster '%s' already (%s): "
+			"choose another name, or allow the same name.",
+			wish->name, PQgetvalue(rows, 0, 0));
+	PQclear(rows);
+	return !err->kind;
+}
+
 struct json_object *api_create(
 	struct api *api, struct json_object *body, struct err *err)
 {
@@ -128,11 +156,13 @@ struct json_object *api_create(
 		!console_begin(api->connection, err))
 		return NULL;
 	uuid_make(id);
-	bool ok = console_run(api->connection, sql_create,
+	bool ok = name_free(api, &wish, err) &&
+		  console_run(api->connection, sql_create,
 			  PARAMS(wish.name, wish.credential, wish.location,
 				  wish.type, wish.workers, wish.server_type,
 				  wish.api.named ? wish.api.text : NULL,
-				  wish.ssh.named ? wish.ssh.text : NULL, id),
+				  wish.ssh.named ? wish.ssh.text : NULL,
+				  wish.ingress, wish.pod_security, id),
 			  err) &&
 		  console_run(api->connection, sql_provision, PARAMS(id), err);
 	if (!console_end(api->connection, ok, err))

@@ -103,7 +103,8 @@ class Dashboard(DashboardCase):
         wish = {"name": "paged", "credential_id": credential, "workers": 1,
                 "location": "fsn1", "type": "dedicated",
                 "server_type": "cx33", "api_sources": ["203.0.113.0/24"],
-                "ssh_sources": ["198.51.100.7", "2001:db8::/32"]}
+                "ssh_sources": ["198.51.100.7", "2001:db8::/32"],
+                "ingress": "traefik", "pod_security": "restricted"}
         cost = self.change("cost", **wish)
         self.assertGreater(float(cost["price_month"]), 0)
         self.assertIn("cx33", {line["name"] for line in cost["lines"]})
@@ -114,9 +115,9 @@ class Dashboard(DashboardCase):
                   if one["id"] == cluster]
         self.assertEqual(
             (shown["status"], shown["server_type"], shown["api_sources"],
-             shown["ssh_sources"]),
+             shown["ssh_sources"], shown["ingress"], shown["pod_security"]),
             ("running", "cx33", ["203.0.113.0/24"],
-             ["198.51.100.7/32", "2001:db8::/32"]))
+             ["198.51.100.7/32", "2001:db8::/32"], "traefik", "restricted"))
         self.assertEqual({phase["status"] for phase in shown["phases"]},
                          {"done"})
         self.assertEqual(len(shown["nodes"]), 4)
@@ -126,11 +127,12 @@ class Dashboard(DashboardCase):
         self.assertIn("has not failed",
                       self.change("retry", 400, id=cluster)["text"])
         self.change("delete", 400, id=cluster, name="another")
-        self.change("delete", id=cluster, name="paged", keep_volumes=True)
+        self.change("delete", id=cluster, name="paged", keep_volumes=True,
+                    all_gone=True)
         self.world.wait_status(cluster, "deleted")
         self.assertEqual(self.world.db(
             "SELECT removal FROM byoc.clusters WHERE id = %s", cluster),
-            [({"keep_volumes": True},)])
+            [({"keep_volumes": True, "all_gone": True},)])
         receipt = self.change("receipt", id=cluster)
         self.assertEqual({line["fate"] for line in receipt["lines"]},
                          {"deleted"})
@@ -182,6 +184,8 @@ class Dashboard(DashboardCase):
                             ({"location": "moon"}, "fsn1"),
                             ({"type": "huge"}, "dedicated_ha"),
                             ({"server_type": "C X"}, "cx33"),
+                            ({"ingress": "nginx"}, "traefik"),
+                            ({"pod_security": "lax"}, "restricted"),
                             ({"api_sources": ["moon"]}, "203.0.113.0/24"),
                             ({"ssh_sources": ["10.0.0.1/8"]}, "10.0.0.0/8"),
                             ({"ssh_sources": ["10.0.0.1"] * 11}, "at most 10"),
@@ -189,6 +193,19 @@ class Dashboard(DashboardCase):
             text = self.change("create", 400, **{**wish, **wrong})["text"]
             self.assertIn(word, text)
             self.assertNotIn("constraint", text)
+
+    def test_a_name_is_given_twice_only_on_purpose(self):
+        """Who asks twice, because the first answer was lost, would pay twice."""
+        self.enter()
+        wish = {"name": "twice", "credential_id": self.world.credential(),
+                "workers": 0, "location": "fsn1", "type": "dedicated"}
+        made = [self.change("create", **wish)["id"]]
+        refused = self.change("create", 400, **wish)
+        self.assertEqual(refused["code"], "name_taken")
+        self.assertIn("a cluster 'twice' already", refused["text"])
+        made.append(self.change("create", **wish, same_name=True)["id"])
+        for cluster in made:
+            self.world.delete_cluster(cluster)
 
     def test_it_does_not_start_where_it_cannot_serve(self):
         for options, word in (

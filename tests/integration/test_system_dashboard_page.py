@@ -133,7 +133,8 @@ class Page(DashboardCase):
         self.assertEqual(self.all("#clusters svg .busy"), [])
         self.assertRegex(self.one("#clusters .detail").text,
                          r"2 workers · of type cx33 · \d+\.\d\d EUR a month"
-                         r".* · API for 203\.0\.113\.0/24, 2001:db8::/32$")
+                         r".* · API for 203\.0\.113\.0/24, 2001:db8::/32"
+                         " · ingress by traefik · pods restricted$")
         self.see("#clusters summary", "Nodes").click()
         self.assertEqual(len(self.all("#clusters svg .bar")), 14)
         self.assertEqual(len(self.all("#clusters tbody tr")), 7)
@@ -159,15 +160,27 @@ class Page(DashboardCase):
 
     def create(self, name, type, workers):
         self.one("#create summary").click()
+        self.assertHelped("create", ingress="Ingress",
+                          pod_security="Pod security",
+                          same_name="Allow the same name")
         self.fill("create", name=name, credential_id="acme", type=type,
                   workers=str(workers), server_type="cx33",
-                  api_sources="203.0.113.0/24, 2001:db8::/32")
+                  api_sources="203.0.113.0/24, 2001:db8::/32",
+                  ingress="Traefik", pod_security="Restricted")
         self.one("#ask-cost").click()
         self.assertRegex(self.see("#cost", "a month").text, r"^\d+\.\d\d EUR")
         self.one("#cost summary").click()
         self.assertIn("control plane cx33 3",
                       self.see("#cost tbody", "load balancer").text)
         self.one("#confirm").click()
+
+    def assertHelped(self, form, **labels):
+        """Fields with their labels, and a sentence that is told with them."""
+        for name, label in labels.items():
+            field = self.one(f"#{form} [name={name}]")
+            self.assertEqual(field.accessible_name, label)
+            self.assertTrue(self.one(
+                "#" + field.get_attribute("aria-describedby")).text)
 
     def mend(self, part):
         """Somebody deletes a node; an audit finds that, a repair makes it."""
@@ -193,11 +206,14 @@ class Page(DashboardCase):
         self.see("#clusters button", "Delete").click()
         self.see("#deletion-list tbody tr", neighbour)
         self.see("#deletion-list h3", "This would stay")
-        self.take_picture("dashboard-delete", dark=True)
+        self.take_picture("dashboard-delete", height=1200, dark=True)
         delete = self.one("#deletion-confirm")
         self.fill("deletion", name="shop-2")
         self.assertFalse(delete.is_enabled())
         self.fill("deletion", name="shop")
+        self.assertHelped("deletion", all_gone="Go on even if a new token "
+                          "finds nothing of it")
+        self.one("#deletion [name=all_gone]").click()
         # Another option, another list.
         also = self.one("#deletion [name=with_neighbours]")
         also.click()
@@ -210,6 +226,7 @@ class Page(DashboardCase):
         self.see("#clusters tbody tr", neighbour)
         self.see("#clusters .reason", neighbour)
         self.see("#clusters button", "Go on").click()
+        self.assertTrue(self.one("#deletion [name=all_gone]").is_selected())
         self.see("#deletion-list tbody tr", neighbour)
         also.click()
         self.fill("deletion", name="shop")
@@ -223,6 +240,21 @@ class Page(DashboardCase):
         self.see("#deleted tbody tr", neighbour)
         self.assertNothingSticksOut(390)
         self.take_picture("dashboard-receipt", height=700)
+
+    def test_what_a_phase_waits_for_is_on_its_card(self):
+        """As soon as it is told, and until it has passed."""
+        self.sim.disturb(server="*-worker-0", fate="absent")
+        credential = self.world.credential()
+        cluster = self.world.create_cluster("slow", credential, workers=1)
+        self.see("#live", "Live")
+        lacks = f"1 of 2 nodes are ready; waiting for slow-{cluster[:8]}"
+        self.see("#clusters .waits li", lacks)
+        self.see("#events li", lacks)
+        self.assertNothingSticksOut(390)
+        self.sim.clear_faults()
+        self.see("#clusters .status.running")
+        self.assertEqual(self.all("#clusters .waits li"), [])
+        self.world.delete_cluster(cluster)
 
     def test_two_tabs_are_live(self):
         self.world.credential()

@@ -21,10 +21,10 @@ function eventLine(event) {
   const time = make("time", new Date(event.at).toLocaleTimeString());
   time.dateTime = event.at;
   const what = event.phase
-    ? `${words(event.phase)}${Number(event.index) ? " " + event.index : ""} ${event.name.split(".")[1]}`
+    ? `${phaseName(event)} ${event.name.split(".")[1]}`
     : words(event.name);
   item.append(time, make("strong", event.subject + " "), what);
-  if (event.reason) item.append(make("p", event.reason, "reason"));
+  if (event.reason) item.append(make("p", event.reason, event.name === "phase.waiting" ? "detail" : "reason"));
   return item;
 }
 
@@ -64,6 +64,7 @@ function soon() {
   }, 150);
 }
 
+const LIVE = "Live";
 function showLink(text, on) {
   if ($("live").textContent !== text) $("live").textContent = text;
   $("live").className = on ? "on" : "off";
@@ -76,7 +77,8 @@ function listen() {
   source.addEventListener("error", () => showLink("Not connected", false));
   source.addEventListener("link", (event) => {
     const { text } = JSON.parse(event.data);
-    showLink(text, text === "Live");
+    showLink(text, text === LIVE);
+    if (text !== LIVE) soon(); // the database tells while events do not
   });
 }
 
@@ -85,11 +87,13 @@ function listen() {
 const networks = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 function wish() {
-  const { name, credential_id, location, type, workers, server_type, api_sources, ssh_sources } = $("create").elements;
+  const { name, credential_id, location, type, workers, server_type, api_sources, ssh_sources,
+    ingress, pod_security, same_name } = $("create").elements;
   return {
     name: name.value, credential_id: credential_id.value, location: location.value,
     type: type.value, workers: Number(workers.value), server_type: server_type.value.trim() || null,
     api_sources: networks(api_sources.value), ssh_sources: networks(ssh_sources.value),
+    ingress: ingress.value, pod_security: pod_security.value, same_name: same_name.checked,
   };
 }
 

@@ -52,14 +52,15 @@ function attempt(action) {
   };
 }
 
-// The event that answers a job: whoever waits looks again with each event.
+// The event that answers a job: whoever waits looks again with each event, and
+// now and then where none come.
 const heard = new EventTarget();
 async function answered(id, job, seconds) {
   const until = Date.now() + seconds * 1000;
   while (Date.now() < until) {
     const next = new Promise((resolve) => {
       heard.addEventListener("event", resolve, { once: true });
-      setTimeout(resolve, 2000);
+      setTimeout(resolve, $("live").className === "on" ? until - Date.now() : 2000);
     });
     const answer = await ask("/api/answer", { id, job });
     if (answer.job_id) return answer;

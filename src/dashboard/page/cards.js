@@ -56,11 +56,12 @@ class ClusterCard {
     this.reason = make("p", undefined, "reason");
     this.kept = fold("Kept");
     this.kept.details.open = true;
+    this.waits = make("ul", undefined, "waits");
     this.graph = scrolled("Phases");
     this.time = fold("Timeline");
     this.time.details.open = true;
     this.nodes = fold("Nodes");
-    this.item.append(this.detail, this.reason, this.kept.details, this.graph, this.time.details, this.nodes.details);
+    this.item.append(this.detail, this.reason, this.kept.details, this.waits, this.graph, this.time.details, this.nodes.details);
   }
 
   show(cluster) {
@@ -72,6 +73,7 @@ class ClusterCard {
     this.reason.textContent = cluster.reason || "";
     this.kept.details.hidden = !cluster.kept.length;
     this.kept.body.replaceChildren(table(keptHeads, cluster.kept.map((line) => [words(line.kind), line.name, line.why])));
+    this.waits.replaceChildren(...this.waiting().map((line) => make("li", line)));
     this.graph.setAttribute("aria-label", `Phases of ${cluster.name}`);
     this.time.details.hidden = !cluster.phases.some((phase) => phase.from);
     this.draw();
@@ -87,24 +89,36 @@ class ClusterCard {
     this.remove.textContent = cluster.status === "deleting" ? "Go on…" : "Delete…";
   }
 
+  goesOn() {
+    const { status, goal } = this.cluster;
+    return ["provisioning", "deleting"].includes(status) || goal in DOING;
+  }
+
+  waiting() {
+    if (!this.goesOn()) return [];
+    return this.cluster.phases
+      .filter((phase) => phase.reason && ["queued", "leased"].includes(phase.status))
+      .map((phase) => `${phaseName(phase)} waits: ${phase.reason}`);
+  }
+
   describe() {
-    const { location, type, workers, server_type, cost, api_sources, ssh_sources, goal } = this.cluster;
+    const { location, type, workers, server_type, cost, api_sources, ssh_sources, ingress, pod_security, goal } = this.cluster;
     const price = money(cost);
     const open = EVERYBODY.every((one) => api_sources.includes(one));
     return [
       DOING[goal], location, type === "dedicated_ha" ? "3 control planes" : "1 control plane",
       workers === 1 ? "1 worker" : `${workers} workers`, server_type && `of type ${server_type}`,
       price && `${price} a month (net)`, !open && `API for ${api_sources.join(", ") || "nobody"}`,
-      ssh_sources.length && `SSH for ${ssh_sources.join(", ")}`, this.cluster.protected && "protected from deletion",
+      ssh_sources.length && `SSH for ${ssh_sources.join(", ")}`, ingress !== "none" && `ingress by ${ingress}`,
+      pod_security !== "baseline" && `pods ${pod_security}`, this.cluster.protected && "protected from deletion",
     ].filter(Boolean).join(" · ");
   }
 
   draw() {
-    const { phases, status, goal } = this.cluster;
+    const { phases } = this.cluster;
     const room = this.item.clientWidth - 34;
-    const goes = ["provisioning", "deleting"].includes(status) || goal in DOING;
     this.graph.replaceChildren(...(phases.length ? [graph(phases, room)] : []));
-    if (!this.time.details.hidden) this.time.body.replaceChildren(timeline(phases, goes, room));
+    if (!this.time.details.hidden) this.time.body.replaceChildren(timeline(phases, this.goesOn(), room));
   }
 }
 

@@ -46,10 +46,9 @@ const lines = (all, label) => scrolled(label, table(lineHeads, all.map((line) =>
   [words(line.kind), line.name, line.why, line.price_month ? Number(line.price_month).toFixed(2) : ""])));
 
 let doomed = null;
-const removal = () => ({
-  keep_volumes: $("deletion-form").elements.keep_volumes.checked,
-  with_neighbours: $("deletion-form").elements.with_neighbours.checked,
-});
+const choices = ["keep_volumes", "with_neighbours", "all_gone"];
+const removal = () => Object.fromEntries(
+  choices.map((name) => [name, $("deletion-form").elements[name].checked]));
 
 function showPlan(plan) {
   const list = $("deletion-list");
@@ -60,13 +59,20 @@ function showPlan(plan) {
   if (plan.stays.length) list.append(make("h3", "This would stay"), lines(plan.stays, "What would stay"));
 }
 
-// With other options it is another list: the newest question counts.
+// With other options it is another list: the newest question counts, and is
+// asked when the one before it is answered, for two at once are refused.
 let question = 0;
-async function planDeletion() {
+let answers = Promise.resolve();
+function planDeletion() {
   const cluster = doomed;
   const asked = ++question;
   const current = () => doomed === cluster && question === asked;
   $("deletion-list").replaceChildren(make("p", "A worker looks what there is at Hetzner…", "detail"));
+  answers = answers.then(() => current() && askPlan(cluster, current));
+  return answers;
+}
+
+async function askPlan(cluster, current) {
   try {
     const { job } = await ask("/api/plan", { id: cluster.id, ...removal() });
     const plan = await answered(cluster.id, job, 60);
@@ -91,7 +97,7 @@ function openDeletion(cluster) {
   $("deletion-error").textContent = "";
   $("deletion-form").reset();
   for (const [name, wanted] of Object.entries(cluster.removal))
-    if (under_way && name in removal()) $("deletion-form").elements[name].checked = wanted;
+    if (under_way && choices.includes(name)) $("deletion-form").elements[name].checked = wanted;
   $("deletion-confirm").disabled = true;
   $("deletion").showModal();
   return under_way ? showObstacles() : planDeletion();
@@ -104,7 +110,7 @@ dialogForm("deletion", async (form) => {
 $("deletion-form").addEventListener("input", () => {
   $("deletion-confirm").disabled = $("deletion-form").elements.name.value !== doomed.name;
 });
-for (const name of ["keep_volumes", "with_neighbours"])
+for (const name of choices)
   $("deletion-form").elements[name].addEventListener("change", () => {
     if (doomed.status !== "deleting") planDeletion();
   });

@@ -15,6 +15,7 @@ function picture(width, height, label) {
 }
 
 const words = (name) => name.replaceAll("_", " ");
+const phaseName = (one) => words(one.phase) + (Number(one.index) ? " " + one.index : "");
 
 function look(phases) {
   const every = (status) => phases.every((one) => one.status === status);
@@ -129,7 +130,7 @@ function timeline(phases, still, room) {
     const long = Math.max(2, (end(one) - start(one)) / total * bars);
     const group = shape("g", { class: look([one]) });
     group.append(
-      shape("text", { x: 0, y: i * row + 37 }, `${words(one.phase)}${one.index ? " " + one.index : ""}`),
+      shape("text", { x: 0, y: i * row + 37 }, phaseName(one)),
       shape("rect", { class: "bar", x, y: i * row + 26, width: long, height: 14, rx: 3 }),
       shape("text", { class: "mute", x: x + long + 6, y: i * row + 37 }, span(end(one) - start(one))));
     svg.append(group);
