@@ -19,7 +19,7 @@ run="librabbitmq4 libcurl4 libjson-c5 libsodium23 libpq5 libssl3 libuuid1
 demo="postgresql rabbitmq-server curl jq"
 test="$demo libcriterion-dev hcloud-cli python3-hcloud python3-jsonschema
 	python3-nacl python3-pika python3-psycopg2 python3-yaml python3-requests
-	cloud-init
+	nodejs node-pg cloud-init
 	shellcheck kubernetes-client openssl openssh-server openssh-client
 	nftables iproute2 isc-dhcp-client docker-compose debootstrap systemd
 	valgrind prometheus man-db fish zsh chromium chromium-driver python3-selenium"
@@ -47,14 +47,15 @@ wanted() {
 	done | tr -s ' \t\n' '\n' | sed '/^$/d' | sort -u
 }
 
-# Those of the packages read that are not installed. Kubernetes' client is
-# often there from elsewhere, and Debian's package would be in its way.
+# Those of the packages read that are not installed. Kubernetes' client and Node
+# are often there from elsewhere, and Debian's packages would be in their way.
 missing() {
 	local package
 
 	while read -r package; do
 		[ "$package" = kubernetes-client ] &&
 			command -v kubectl >/dev/null && continue
+		[[ $package = node* ]] && command -v node >/dev/null && continue
 		case $(dpkg-query --show --showformat '${Status}' "$package" \
 			2>/dev/null) in
 		"install ok installed") ;;

@@ -1,7 +1,6 @@
 """The examples do what they say, in every language that is here: with a
 dashboard's rights, and not even knowing where the project's files are."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -9,6 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
+import node_modules
 from sealing import public_key
 from sim import TOKEN
 from system_case import SystemCase
@@ -24,24 +24,17 @@ def lacks_python():
     return tried.returncode and "python3-nacl is not installed"
 
 
-def lacks_node():
-    if not shutil.which("node"):
-        return "there is no node"
-    wanted = json.loads((EXAMPLES / "node/package.json").read_text())
-    return not all((EXAMPLES / "node/node_modules" / name).exists()
-                   for name in wanted["dependencies"]) and \
-        "npm install was not run in examples/node"
-
-
 class Examples(SystemCase):
     workers = 1
+
+    environment_of_examples = {}
 
     def run_example(self, command, *arguments, text=None):
         services = self.world.services
         done = subprocess.run(
             [*command, *arguments], input=text, text=True, timeout=PATIENCE,
             capture_output=True, cwd="/", env={
-                "PATH": os.environ["PATH"], "HOME": os.environ["HOME"],
+                **self.environment_of_examples, "PATH": os.environ["PATH"], "HOME": os.environ["HOME"],
                 "DATABASE_URL": services.database_url_of("dashboard"),
                 "AMQP_URL": services.amqp_url_of("dashboard")})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -69,10 +62,17 @@ class Examples(SystemCase):
             ["/usr/bin/python3", str(EXAMPLES / f"python/{name}.py")]
             for name in ("dashboard", "consumer")))
 
-    @unittest.skipIf(lacks_node(), lacks_node())
+    @unittest.skipUnless(shutil.which("node"), "there is no node")
+    @unittest.skipIf(lacks_python(), lacks_python())
     def test_node(self):
-        self.check("node", *(["node", str(EXAMPLES / f"node/{name}.mjs")]
-                             for name in ("dashboard", "consumer")))
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                self.environment_of_examples = node_modules.link(
+                    EXAMPLES / "node", pathlib.Path(folder))
+            except node_modules.Lacking as lacking:
+                self.skipTest(str(lacking))
+            self.check("node", *(["node", f"{folder}/{name}.mjs"]
+                                 for name in ("dashboard", "consumer")))
 
     @unittest.skipUnless(shutil.which("go"), "there is no go")
     def test_go(self):
