@@ -49,7 +49,9 @@ CREATE TABLE byoc.credentials (
     -- its row stays, because clusters and events tell of it; its tokens go
     deleted_at timestamptz,
     CHECK ((deleted_at IS NULL) = (sealed_token IS NOT NULL)),
-    CHECK ((status = 'invalid') = (code IS NOT NULL)),
+    -- one that could not be checked yet may say why
+    CHECK (status = 'pending_validation'
+           OR (status = 'invalid') = (code IS NOT NULL)),
     CHECK (status <> 'ready' OR active_sealed_token IS NOT NULL)
 );
 

@@ -127,7 +127,7 @@ BEGIN
                                      o.result = 'ready');
         IF verdict = 'stored' AND o.result = 'retry' THEN
             PERFORM byoc.retry_validation(o.credential_id, o.queue, o.delay_ms,
-                                          o.code);
+                                          o.code, o.reason);
         ELSIF verdict = 'stored' THEN
             PERFORM byoc.judge_credential(o.credential_id, o.result, o.code,
                                           o.reason);
@@ -186,8 +186,10 @@ END $$;
 
 -- Tried again, unless it is sealed with a key that no worker has had for a
 -- minute: one worker may get a new key later than another, and is asked again.
+-- Who waits for the verdict sees why there is none yet.
 CREATE FUNCTION byoc.retry_validation(credential uuid, queue text,
-                                      delay_ms integer, why text)
+                                      delay_ms integer, why text,
+                                      why_text text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     k byoc.credentials;
@@ -196,7 +198,10 @@ BEGIN
     SET job_id = gen_random_uuid(), lease_until = NULL, failures = failures + 1,
         due_at = clock_timestamp() + delay_ms * interval '1 millisecond',
         unknown_key_since = CASE WHEN why = 'sealed_unknown_key' THEN
-            coalesce(c.unknown_key_since, clock_timestamp()) END
+            coalesce(c.unknown_key_since, clock_timestamp()) END,
+        code = CASE c.status WHEN 'pending_validation' THEN why ELSE c.code END,
+        reason = CASE c.status WHEN 'pending_validation' THEN why_text
+                               ELSE c.reason END
     WHERE id = credential RETURNING * INTO k;
     IF k.unknown_key_since < clock_timestamp() - interval '1 minute' THEN
         PERFORM byoc.judge_credential(credential, 'invalid', why, format(

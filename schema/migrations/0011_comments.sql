@@ -24,7 +24,7 @@ BEGIN
 ('credentials.id', 'Chosen by who inserts it: the token is sealed to it.'),
 ('credentials.name', 'Unique among those not deleted; 1 to 63 characters.'),
 ('credentials.status', 'pending_validation, then ready or invalid.'),
-('credentials.code', 'Why it is invalid; see byoc codes.'),
+('credentials.code', 'Why it is invalid, or could not be checked yet; see byoc codes.'),
 ('credentials.reason', 'The same, for people.'),
 ('credentials.sequence', 'Of the newest event; 0: none yet.'),
 ('credentials.traceparent', 'W3C trace of the job that came last.'),

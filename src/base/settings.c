@@ -5,6 +5,7 @@
 #include <byoc/settings.h>
 
 #include <byoc/guess.h>
+#include <byoc/listen.h>
 #include <byoc/memory.h>
 #include <byoc/words.h>
 #include <errno.h>
@@ -228,6 +229,15 @@ static void check_traces(const struct settings *settings, FILE *complaints)
 				    "http://127.0.0.1:4318/v1/traces\n");
 }
 
+static void check_listen(const struct settings *settings, FILE *complaints)
+{
+	struct sockaddr_storage address;
+
+	if (!listen_read(settings->http_listen, &address))
+		fprintf(complaints, "BYOC_HTTP_LISTEN: want ADDRESS:PORT, such "
+				    "as 127.0.0.1:9400\n");
+}
+
 /* What is no setting, but almost: who mistyped one believes it is in force. */
 static void check_names(FILE *complaints)
 {
@@ -290,6 +300,7 @@ bool settings_read(struct settings *settings, unsigned needs, char **complaints)
 	if (needs & NEED_HETZNER)
 		check_endpoint(settings, said);
 	check_traces(settings, said);
+	check_listen(settings, said);
 	check_names(said);
 	if (fclose(said))
 		abort();

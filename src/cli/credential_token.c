@@ -73,6 +73,27 @@ static bool judged(struct json_object *credential, const char *before)
 	return now && (!before || strcmp(now, before) != 0);
 }
 
+/* What has kept a worker from it, if one has tried. */
+static int tell_no_verdict(struct call *call, const char *id, int timeout_s)
+{
+	struct err err = {0};
+	struct json_object *credential =
+		console_credential(call->store, id, &err);
+	const struct json_in in = {credential, "credential", &err};
+
+	if (!credential)
+		return fail(&err);
+	const char *reason = json_opt_text_ref(&in, "reason");
+	int status =
+		reason ? fail_saying("the token cannot be checked: %s", reason)
+		       : fail_saying("no worker has judged the token within "
+				     "%d s: is one running? It will be judged "
+				     "as soon as one is",
+				 timeout_s);
+	json_free(credential);
+	return status;
+}
+
 /* Waits for a worker's verdict; gives the credential then, or NULL. */
 static struct json_object *await_verdict(
 	struct call *call, const char *id, const char *before, int *status)
@@ -97,11 +118,7 @@ static struct json_object *await_verdict(
 		if (err.kind)
 			console_reconnect(call->store, &err);
 	}
-	*status = err.kind ? fail(&err)
-			   : fail_saying("no worker has judged the token "
-					 "within %d s: is one running? It will "
-					 "be judged as soon as one is",
-				     timeout_s);
+	*status = err.kind ? fail(&err) : tell_no_verdict(call, id, timeout_s);
 	return NULL;
 }
 

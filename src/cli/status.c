@@ -136,6 +136,21 @@ static int warn_of_failing(struct json_object *database)
 	return FAILED;
 }
 
+/* Of the first one: what is in its way is mostly in the others', too. */
+static int warn_of_unjudged(struct json_object *database)
+{
+	struct json_object *first =
+		json_object_object_get(database, "unjudged");
+
+	if (!first)
+		return DONE;
+	remark("warning: the token of credential '%s' cannot be checked: %s",
+		json_object_get_string(json_object_object_get(first, "name")),
+		json_object_get_string(
+			json_object_object_get(first, "reason")));
+	return FAILED;
+}
+
 static int warn_of_queues(struct json_object *counts)
 {
 	int64_t dead =
@@ -179,7 +194,9 @@ static int run_status(struct call *call)
 	console_free(store);
 	struct json_object *broker = count_queues(call, &broker_err);
 	int status = database && broker ? DONE : FAILED;
-	int warned = (database ? warn_of_failing(database) : DONE) |
+	int warned = (database ? warn_of_failing(database) |
+					     warn_of_unjudged(database)
+			       : DONE) |
 		     (broker ? warn_of_queues(broker) : DONE);
 	if (call->option[OPTION_CHECK])
 		status |= warned;

@@ -224,6 +224,7 @@ void transfer_prepare(struct transfer *transfer, const char *endpoint,
 	memcpy(line, BEARER, strlen(BEARER));
 	memcpy(line + strlen(BEARER), token->bytes, size);
 	line[strlen(BEARER) + size] = '\0';
+	transfer->endpoint = endpoint;
 	set_url(transfer, endpoint, request->path);
 	set_method(transfer, request);
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
@@ -279,6 +280,43 @@ static bool shows_token(const struct transfer *transfer)
 	       memmem(transfer->answer, transfer->size, token, size);
 }
 
+/* Was anybody there? A request begins when a connection is made. */
+static bool nobody_there(const struct transfer *transfer)
+{
+	curl_off_t begun_us = 0;
+
+	curl_easy_getinfo(
+		transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
+	return transfer->result == CURLE_COULDNT_RESOLVE_HOST ||
+	       transfer->result == CURLE_COULDNT_CONNECT ||
+	       (transfer->result == CURLE_OPERATION_TIMEDOUT && !begun_us);
+}
+
+/*
+ * The same sentence each time: curl's own words have the milliseconds in them,
+ * and may hold what a cluster has said.
+ */
+static void tell_silence(const struct transfer *transfer, struct reply *reply)
+{
+	const char *plain = curl_easy_strerror(transfer->result);
+	char text[sizeof reply->message];
+
+	if (transfer->to_cluster) {
+		reply_lost(reply, plain);
+	} else if (nobody_there(transfer)) {
+		snprintf(text, sizeof text,
+			"nothing answers at %.100s (%s). Look whether "
+			"BYOC_HCLOUD_ENDPOINT is right and the way there open",
+			transfer->endpoint, plain);
+		reply_lost(reply, text);
+	} else if (transfer->result == CURLE_OPERATION_TIMEDOUT) {
+		reply_lost(reply, "it did not answer in time");
+	} else {
+		reply_lost(
+			reply, *transfer->trouble ? transfer->trouble : plain);
+	}
+}
+
 void transfer_finish(struct transfer *transfer, struct reply *reply)
 {
 	long status = 0;
@@ -288,10 +326,7 @@ void transfer_finish(struct transfer *transfer, struct reply *reply)
 		return;
 	}
 	if (transfer->result != CURLE_OK) {
-		/* curl's own words may hold what a cluster has said. */
-		bool tell = *transfer->trouble && !transfer->to_cluster;
-		reply_lost(reply, tell ? transfer->trouble
-				       : curl_easy_strerror(transfer->result));
+		tell_silence(transfer, reply);
 		return;
 	}
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);

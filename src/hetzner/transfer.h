@@ -10,6 +10,7 @@ struct transfer {
 	struct transfer *next_all;
 	CURL *easy;
 	void *tag;
+	const char *endpoint;        /* Hetzner's, borrowed */
 	struct secret authorization; /* the header's line */
 	struct secret body;
 	struct curl_slist headers[3]; /* Authorization, Content-Type, Accept;

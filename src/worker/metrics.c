@@ -155,12 +155,8 @@ struct metrics *metrics_start(const struct worker *worker, struct err *err)
 	const char *listen = worker->settings->http_listen;
 	struct sockaddr_storage address;
 
-	if (!listen_read(listen, &address)) {
-		err_set(err, ERR_BAD_INPUT, "bad_setting",
-			"BYOC_HTTP_LISTEN: want ADDRESS:PORT, such as "
-			"127.0.0.1:9400");
-		return NULL;
-	}
+	if (!listen_read(listen, &address))
+		abort(); /* the settings were checked */
 	struct metrics *metrics = memory_new(sizeof *metrics);
 	metrics->worker = worker;
 	unsigned flags = MHD_USE_EPOLL;

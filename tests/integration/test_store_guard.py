@@ -378,6 +378,17 @@ class Verdicts(GuardCase):
         self.assertEqual([name for _, name in self.events(credential)],
                          ["invalid"])
 
+    def test_a_token_that_cannot_be_checked_says_why_until_it_is(self):
+        credential = self.add_credential(sealed="byoc1.new", active="byoc1.old")
+        self.retry(credential, "api_unreachable")
+        said = "SELECT status, code, reason FROM byoc.credentials"
+        self.assertEqual(self.one(said), ("pending_validation",
+                                          "api_unreachable", "Why."))
+        self.assertEqual(self.validate(credential, "ready"), "stored")
+        # One that was found good stays so, whatever a later check meets with.
+        self.retry(credential, "api_unreachable")
+        self.assertEqual(self.one(said), ("ready", None, None))
+
     def test_a_worker_that_lacked_the_key_for_a_while_does_no_harm(self):
         credential = self.add_credential(sealed="byoc1.new", active="byoc1.old")
         self.retry(credential, "sealed_unknown_key")

@@ -216,5 +216,33 @@ class Credentials(SystemCase):
                            "stalled", "deleting", "deleted")
 
 
+class NobodyThere(SystemCase):
+    """Nothing listens where Hetzner's API is said to be."""
+    workers = 1
+    environment = {"BYOC_HCLOUD_ENDPOINT": "http://127.0.0.1:1/v1"}
+    sentence = ("Asking Hetzner: nothing answers at http://127.0.0.1:1/v1 "
+                "(Couldn't connect to server). Look whether "
+                "BYOC_HCLOUD_ENDPOINT is right and the way there open.")
+
+    def test_it_is_told_wherever_one_looks(self):
+        added = self.world.byoc(
+            "credential", "add", "--name", "lost", "--wait", "--timeout", "3",
+            text="x" * 64, check=False)
+        self.assertEqual(added.returncode, 1)
+        self.assertIn(self.sentence, added.stderr)
+        self.assertNotIn("is one running", added.stderr)
+        shown = self.world.byoc("credential", "show", "lost").stdout
+        self.assertRegex(shown, "Status: +pending_validation")
+        self.assertIn(self.sentence, shown)
+        status = self.world.byoc("status", "--check", check=False)
+        self.assertEqual(status.returncode, 1)
+        self.assertIn("warning: the token of credential 'lost' cannot be "
+                      "checked: " + self.sentence, status.stderr)
+        [worker] = self.world.workers
+        self.assertEqual({line["text"].removesuffix(" It may pass by itself.")
+                          for line in worker.events("job.retry")},
+                         {self.sentence})
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -86,6 +86,7 @@ Test(settings, tells_all_that_is_wrong_together)
 	setenv("BYOC_MAX_IN_FLIGHT", "0", 1);
 	setenv("BYOC_DRAIN_TIMEOUT", "soon", 1);
 	setenv("BYOC_LOG_LEVEL", "loud", 1);
+	setenv("BYOC_HTTP_LISTEN", "9400", 1);
 	cr_assert_not(settings_read(&settings,
 		NEED_DATABASE | NEED_BROKER | NEED_KEYS, &complaints));
 	expect_complaint("BYOC_DATABASE_URL is not set: ");
@@ -94,6 +95,8 @@ Test(settings, tells_all_that_is_wrong_together)
 	expect_complaint("BYOC_MAX_IN_FLIGHT: want a number from 1 to 4096\n");
 	expect_complaint("BYOC_DRAIN_TIMEOUT: want a number from 0 to 3600\n");
 	expect_complaint("BYOC_LOG_LEVEL: want error, warn, info or debug\n");
+	expect_complaint("BYOC_HTTP_LISTEN: want ADDRESS:PORT, such as "
+			 "127.0.0.1:9400\n");
 }
 
 static bool takes_endpoint(const char *url)

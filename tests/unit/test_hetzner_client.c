@@ -354,7 +354,7 @@ Test(hetzner_client, gives_up_on_what_takes_too_long)
 	snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/v1", port);
 	start_client(endpoint, 200);
 	send_get("/late", NULL);
-	expect_lost("timed out");
+	expect_lost("did not answer in time");
 }
 
 Test(hetzner_client, reads_no_more_than_two_mebibytes)
@@ -398,7 +398,9 @@ Test(hetzner_client, survives_nobody_answering)
 	hetzner_client_free(client);
 	start_client("http://127.0.0.1:1/v1", 1000);
 	send_get("/ok", NULL);
-	expect_lost("connect");
+	expect_lost("nothing answers at http://127.0.0.1:1/v1 (Couldn't "
+		    "connect to server). Look whether BYOC_HCLOUD_ENDPOINT "
+		    "is right and the way there open");
 }
 
 Test(hetzner_client, goes_nowhere_but_by_http)
