@@ -28,14 +28,15 @@ struct json_object *answer_await(struct call *call, answer_look *look,
 	return NULL;
 }
 
-void answer_print(struct json_object *answer, const char *key,
+bool answer_print(struct json_object *answer, const char *key,
 	const char *title, const struct column *columns, size_t count)
 {
 	struct json_object *lines = json_object_object_get(answer, key);
 
 	if (json_object_array_length(lines) == 0)
-		return;
+		return false;
 	puts(title);
 	table_print(lines, columns, count);
 	putchar('\n');
+	return true;
 }

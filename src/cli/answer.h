@@ -15,6 +15,7 @@ typedef struct json_object *answer_look(struct console *console, const char *id,
 struct json_object *answer_await(struct call *call, answer_look *look,
 	const char *id, const char *job, struct err *err);
 
-/* Prints the answer's list `key` under a title; nothing if it is empty. */
-void answer_print(struct json_object *answer, const char *key,
+/* Prints the answer's list `key` under a title; false, and nothing, if it is
+ * empty. */
+bool answer_print(struct json_object *answer, const char *key,
 	const char *title, const struct column *columns, size_t count);

@@ -26,16 +26,19 @@ static void print_audit(struct json_object *answer)
 	const char *price = json_opt_text_ref(&in, "price_month");
 	const char *currency = json_opt_text_ref(&in, "currency");
 
-	answer_print(answer, "orphans",
+	bool orphans = answer_print(answer, "orphans",
 		"Orphans, of clusters that there are not (any more):", columns,
 		COUNT(columns));
-	answer_print(answer, "drift", "What clusters lack:", columns,
-		COUNT(columns));
-	answer_print(answer, "strangers",
+	bool drift = answer_print(answer, "drift",
+		"What clusters lack:", columns, COUNT(columns));
+	bool strangers = answer_print(answer, "strangers",
 		"Not of any cluster here, and costs money:", columns,
 		COUNT(columns));
-	printf("Orphans cost %s %s a month (net).\n", price ? price : "?",
-		currency ? currency : "");
+	if (orphans)
+		printf("Orphans cost %s %s a month (net).\n",
+			price ? price : "?", currency ? currency : "");
+	else if (!drift && !strangers)
+		puts("Nothing lacks, and nothing is left over.");
 }
 
 typedef bool act_on_cluster(struct console *console, const char *credential,

@@ -95,9 +95,12 @@ static void print_database(struct json_object *status)
 	print_numbers("clusters", json_object_object_get(status, "clusters"));
 	print_numbers("phases", json_object_object_get(status, "phases"));
 	print_leases(status);
-	printf("%-12s%lld messages, the oldest waits for %lld ms\n", "outbox",
-		(long long)number(outbox, "rows"),
-		(long long)number(outbox, "oldest_ms"));
+	if (number(outbox, "rows") == 0)
+		printf("%-12sempty\n", "outbox");
+	else
+		printf("%-12s%lld messages, the oldest waits for %lld ms\n",
+			"outbox", (long long)number(outbox, "rows"),
+			(long long)number(outbox, "oldest_ms"));
 }
 
 static void print_broker(struct json_object *counts)

@@ -35,9 +35,12 @@ class Audit(SystemCase):
         self.assertEqual((found["orphans"], found["drift"],
                           found["strangers"]), ([], [], []))
         self.assertEqual(found["price_month"], "0.0000")
+        self.assertEqual(self.world.byoc("audit", self.world.credential()).stdout,
+                         "Nothing lacks, and nothing is left over.\n")
         # one write that cannot succeed judges the token, as ever
         self.assertEqual([call for call in self.sim.calls()
-                          if not call.startswith("GET")], ["POST /ssh_keys"])
+                          if not call.startswith("GET")],
+                         ["POST /ssh_keys"])
         self.assertEqual({key: before[key] for key in ("servers", "networks")},
                          {key: self.sim.state()[key]
                           for key in ("servers", "networks")})

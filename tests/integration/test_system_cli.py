@@ -371,6 +371,9 @@ class Cli(SystemCase, CliCase):
         out, _ = self.byoc("status")
         self.assertRegex(out, "(?m)^database +reachable, schema version")
         self.assertRegex(out, "(?m)^broker +reachable, 1 consumer$")
+        self.world.wait_idle()
+        out, _ = self.byoc("status")
+        self.assertRegex(out, "(?m)^outbox +empty$")
 
     def test_nobody_answers(self):
         for command, arguments, who in (
