@@ -25,9 +25,10 @@ static void print_plan(struct json_object *answer)
 	const char *price = json_opt_text_ref(&in, "price_month");
 	const char *currency = json_opt_text_ref(&in, "currency");
 
-	answer_print(
+	(void)answer_print(
 		answer, "goes", "Would be deleted:", columns, COUNT(columns));
-	answer_print(answer, "stays", "Would stay:", columns, COUNT(columns));
+	(void)answer_print(
+		answer, "stays", "Would stay:", columns, COUNT(columns));
 	printf("Nothing was changed. What would be deleted costs %s %s a month "
 	       "(net).\n",
 		price ? price : "?", currency ? currency : "");
