@@ -2,4 +2,4 @@
  * newest of schema/migrations/. */
 #pragma once
 
-enum { SCHEMA_VERSION = 11 };
+enum { SCHEMA_VERSION = 13 };

@@ -34,7 +34,7 @@ static const struct failure {
 	{"3F000", ERR_REFUSED, "schema_older",
 		"the database lacks the schema of BYOC: run `byoc migrate`"},
 	{"P0001", ERR_REFUSED, "refused", NULL},
-	/* See schema/migrations/0008_limits.sql. */
+	/* See schema/migrations/0010_limits.sql. */
 	{"BY001", ERR_REFUSED, "limit_clusters",
 		"the credential has as many clusters as it may: delete one, or "
 		"raise the limit with `byoc credential limits`"},

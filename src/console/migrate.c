@@ -17,13 +17,15 @@ extern const char migration_0001_tables[];
 extern const char migration_0002_runs[];
 extern const char migration_0003_leases[];
 extern const char migration_0004_outcomes[];
-extern const char migration_0005_credentials[];
-extern const char migration_0006_upkeep[];
-extern const char migration_0007_history[];
-extern const char migration_0008_limits[];
-extern const char migration_0009_prices[];
-extern const char migration_0010_audits[];
-extern const char migration_0011_comments[];
+extern const char migration_0005_teardowns[];
+extern const char migration_0006_events[];
+extern const char migration_0007_credentials[];
+extern const char migration_0008_upkeep[];
+extern const char migration_0009_history[];
+extern const char migration_0010_limits[];
+extern const char migration_0011_prices[];
+extern const char migration_0012_audits[];
+extern const char migration_0013_comments[];
 
 /* In the order in which they are applied; versions have no gaps. */
 static const struct migration {
@@ -35,13 +37,15 @@ static const struct migration {
 	{2, "0002_runs", migration_0002_runs},
 	{3, "0003_leases", migration_0003_leases},
 	{4, "0004_outcomes", migration_0004_outcomes},
-	{5, "0005_credentials", migration_0005_credentials},
-	{6, "0006_upkeep", migration_0006_upkeep},
-	{7, "0007_history", migration_0007_history},
-	{8, "0008_limits", migration_0008_limits},
-	{9, "0009_prices", migration_0009_prices},
-	{10, "0010_audits", migration_0010_audits},
-	{11, "0011_comments", migration_0011_comments},
+	{5, "0005_teardowns", migration_0005_teardowns},
+	{6, "0006_events", migration_0006_events},
+	{7, "0007_credentials", migration_0007_credentials},
+	{8, "0008_upkeep", migration_0008_upkeep},
+	{9, "0009_history", migration_0009_history},
+	{10, "0010_limits", migration_0010_limits},
+	{11, "0011_prices", migration_0011_prices},
+	{12, "0012_audits", migration_0012_audits},
+	{13, "0013_comments", migration_0013_comments},
 };
 
 enum { MIGRATION_COUNT = COUNT(migrations) };
