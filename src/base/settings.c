@@ -187,6 +187,13 @@ static bool starts_with(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t size = strlen(text), end_size = strlen(end);
+
+	return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
 /* "http://127.0.0.1:8080/v1", "http://localhost", "http://[::1]:80". */
 static bool plain_loopback(const char *url)
 {
@@ -217,6 +224,10 @@ static void check_endpoint(struct settings *settings, FILE *complaints)
 			"BYOC_HCLOUD_ENDPOINT: want an https:// URL; plain "
 			"http:// is allowed for 127.0.0.1, localhost and "
 			"[::1] only, because it would show the token\n");
+	else if (!ends_with(url, "/v1"))
+		fprintf(complaints,
+			"BYOC_HCLOUD_ENDPOINT: want a URL that ends in /v1, "
+			"such as https://api.hetzner.cloud/v1\n");
 }
 
 static void check_traces(const struct settings *settings, FILE *complaints)

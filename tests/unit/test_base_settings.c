@@ -113,13 +113,24 @@ Test(settings, sends_a_token_over_plain_http_to_loopback_only)
 {
 	cr_expect(takes_endpoint("https://api.example.com/v1"));
 	cr_expect(takes_endpoint("http://127.0.0.1:8080/v1"));
-	cr_expect(takes_endpoint("http://localhost"));
+	cr_expect(takes_endpoint("http://localhost/v1"));
 	cr_expect(takes_endpoint("http://[::1]:80/v1"));
 	cr_expect_not(takes_endpoint("http://api.example.com/v1"));
 	cr_expect_not(takes_endpoint("http://127.0.0.1.example.com/v1"));
 	cr_expect_not(takes_endpoint("http://localhost@example.com/v1"));
 	cr_expect_not(takes_endpoint("https://user:pass@example.com/v1"));
-	cr_expect_not(takes_endpoint("ftp://example.com"));
+	cr_expect_not(takes_endpoint("ftp://example.com/v1"));
+}
+
+Test(settings, wants_the_version_at_the_end_of_the_endpoint)
+{
+	cr_expect_not(takes_endpoint("https://api.example.com"));
+	cr_expect_not(takes_endpoint("https://api.example.com/v1/servers"));
+	setenv("BYOC_HCLOUD_ENDPOINT", "https://api.hetzner.cloud/", 1);
+	cr_assert_not(settings_read(&settings, NEED_HETZNER, &complaints));
+	cr_assert_str_eq(complaints,
+		"BYOC_HCLOUD_ENDPOINT: want a URL that ends in /v1, such as "
+		"https://api.hetzner.cloud/v1\n");
 }
 
 Test(settings, cuts_the_slash_at_the_end_of_the_endpoint)
