@@ -3,6 +3,7 @@ itself, in a database, in messages and logs, and in whatever disguise."""
 
 import base64
 import pathlib
+import re
 import threading
 
 import pika
@@ -67,8 +68,8 @@ class Haystack:
                      wait_for(path.read_bytes, f"what is in {path}"))
 
     def add_memory(self, place, pid):
-        """All that a process can read; the sanitizer's own map is too large to
-        be it."""
+        """All that a process can read, without its many zeroes; the sanitizer's
+        own map is too large to be it."""
         with (open(f"/proc/{pid}/maps") as maps,
               open(f"/proc/{pid}/mem", "rb", buffering=0) as memory):
             for line in maps:
@@ -78,7 +79,8 @@ class Haystack:
                     continue
                 try:
                     memory.seek(begin)
-                    self.add(place, memory.read(end - begin))
+                    self.add(place, re.sub(
+                        rb"\0{64,}", b"", memory.read(end - begin)))
                 except (OSError, OverflowError):
                     continue  # it is mapped no more, or is the kernel's
 
