@@ -31,7 +31,7 @@ def binary():
     return str(max(found, key=lambda path: path.stat().st_mtime))
 
 
-def wait_for(condition, what="the condition", timeout=20, pause=0.02):
+def wait_for(condition, what="the condition", timeout=20, pause=0.05):
     """What the condition returns, as soon as that is true; looked at again
     after each pause."""
     deadline = time.monotonic() + timeout
