@@ -7,6 +7,8 @@
 #   rabbitmq.sh kill DIR         the same without asking (SIGKILL)
 #   rabbitmq.sh restart DIR      stop and start: same port, same data
 #   rabbitmq.sh ctl DIR ARGS...  rabbitmqctl for it
+#   rabbitmq.sh eval DIR CODE    Erlang to be run in it, which is a hundredth of
+#                                the work that rabbitmqctl is
 #   rabbitmq.sh with COMMAND...  run a command with a server of its own, which
 #                                is thrown away afterwards; the command finds
 #                                AMQP_URL and RABBITMQ_DIR in its environment
@@ -27,7 +29,7 @@ fail() {
 }
 
 usage() {
-	sed -n '5,12s/^#   //p' "$0" >&2
+	sed -n '5,14s/^#   //p' "$0" >&2
 	exit 2
 }
 
@@ -204,6 +206,16 @@ with_server() {
 	exit "$status"
 }
 
+# Whatever the code comes to, it is not to raise anything.
+evaluate() {
+	local answer
+
+	answer=$(erl_call -e -n "$RABBITMQ_NODENAME" <<<"$1") ||
+		fail "erl_call: $answer"
+	[[ $answer == "{ok, "* ]] || fail "$1: $answer"
+	echo "$answer"
+}
+
 [ $# -ge 2 ] || usage
 verb=$1
 case $verb in
@@ -212,7 +224,7 @@ with)
 	with_server "$@"
 	;;
 start) mkdir -p "$2" || exit 1 ;;
-stop | kill | restart | ctl | reap) [ -d "$2" ] || fail "no such folder: $2" ;;
+stop | kill | restart | ctl | eval | reap) [ -d "$2" ] || fail "no such folder: $2" ;;
 *) usage ;;
 esac
 DIR=$(cd "$2" && pwd) || exit 1
@@ -231,5 +243,9 @@ ctl)
 	find_programs
 	export_settings
 	exec sh "$CTL" --quiet "$@"
+	;;
+eval)
+	export_settings
+	evaluate "$1"
 	;;
 esac

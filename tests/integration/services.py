@@ -4,6 +4,7 @@ They are those of the ctest run when $BYOC_BUILD_DIR has a services.env, else
 private ones that end with the test.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -53,9 +54,13 @@ class Services:
         subprocess.run([str(LOCAL / script), *arguments], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
-    def make_database(self):
+    def administrator(self):
         connection = psycopg2.connect(self.server_url)
         connection.autocommit = True
+        return connection
+
+    def make_database(self):
+        connection = self.administrator()
         owner = self.roles.login("owner")
         cursor = connection.cursor()
         cursor.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD %s",
@@ -71,7 +76,8 @@ class Services:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(self.roles.definitions(), file)
             file.flush()
-            self.rabbitmq("ctl", "import_definitions", file.name)
+            self.rabbitmq("eval", f'{{ok, Body}} = file:read_file("{file.name}"),'
+                          " ok = rabbit_definitions:import_raw(Body).")
         parts = urllib.parse.urlsplit(self.broker_url)
         return parts._replace(path=f"/{self.name}").geturl()
 
@@ -91,5 +97,12 @@ class Services:
         self.run("rabbitmq.sh", verb, self.rabbitmq_dir, *arguments)
 
     def stop(self):
+        """Nothing of the test's is left at work."""
         if self.folder:
             self.run("services.sh", "remove", self.folder)
+            return
+        with contextlib.closing(self.administrator()) as connection:
+            connection.cursor().execute(
+                f"DROP DATABASE {self.name} WITH (FORCE)")
+        self.rabbitmq("eval",
+                      f'ok = rabbit_vhost:delete(<<"{self.name}">>, <<"guest">>).')
