@@ -13,6 +13,10 @@
 #include <byoc/clock.h>
 #include <byoc/log.h>
 
+/* The broker's wait above this is a minute, and a dead worker's lease is over
+ * long before. */
+enum { BUSY_MOST_MS = 15 * 1000 };
+
 static void fill_facts(struct worker *worker, struct flight *flight)
 {
 	const struct lease *lease = &flight->lease;
@@ -63,7 +67,10 @@ static void sort(struct worker *worker, struct flight *flight, int64_t sent_ms,
 		break;
 	case LEASE_BUSY:
 		meters_job(worker, flight, "busy");
-		parcel_come_back(worker, flight, flight->lease.wait_ms);
+		parcel_come_back(worker, flight,
+			flight->lease.wait_ms < BUSY_MOST_MS
+				? flight->lease.wait_ms
+				: BUSY_MOST_MS);
 		break;
 	case LEASE_CROWDED:
 		turn_away(worker, flight);

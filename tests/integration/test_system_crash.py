@@ -47,9 +47,19 @@ class Crash(SystemCase):
             self.assertHistory(cluster, *HISTORY)
         self.assertEqual(self.world.dead_letters(), [])
 
+    def missed(self):
+        """How often the watchdog has missed jobs."""
+        return sum(len(worker.events("watchdog.requeued"))
+                   for worker in self.world.workers)
+
     def test_another_worker_takes_over(self):
+        """As soon as the lease has run out: nobody has to miss the jobs."""
         clusters = self.begin()
+        before = self.missed()
         self.world.kill_worker(self.alive()[0])
+        for cluster in clusters:
+            self.world.wait_status(cluster, "running", timeout=PATIENCE)
+        self.assertEqual(self.missed(), before)
         self.finish(clusters)
 
     def test_a_new_worker_takes_over_from_the_only_one(self):
