@@ -193,7 +193,8 @@ class Sim:
 
     def state(self, project="default"):
         """{"servers": […], "networks": […], …} of a project."""
-        return self.control("GET", "/state")["projects"].get(project, {})
+        return self.control("GET", f"/state?project={project}")[
+            "projects"].get(project, {})
 
     def calls(self, pattern=None):
         """How often "POST /servers" was called, or {pattern: count}."""

@@ -44,6 +44,9 @@ class Tokens(SimCase):
         self.assertRefused(self.sim.get(f"/placement_groups/{theirs}"),
                            404, "not_found")
         self.assertEqual(len(self.sim.state("other")["placement_groups"]), 1)
+        self.assertEqual(
+            set(self.sim.control("GET", "/state?project=other")["projects"]),
+            {"other"})
 
     def test_tokens_on_the_command_line(self):
         with Sim(tokens=["a@one", "b@two:ro", "c:ro"]) as sim:

@@ -36,11 +36,15 @@ static void add_hidden(struct project *project, struct json_object *view)
 	json_put(view, "servers", servers);
 }
 
+/* Of all projects, unless one is asked for. */
 static bool show_state(struct call *call)
 {
 	struct json_object *projects = json_object_new_object();
+	const char *wanted = call_query(call, "project");
 
 	for (struct project *p = call->world->projects; p; p = p->next) {
+		if (wanted && strcmp(p->name, wanted) != 0)
+			continue;
 		struct json_object *view = project_view(p);
 
 		add_hidden(p, view);
