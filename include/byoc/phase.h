@@ -19,6 +19,8 @@ enum verdict {
 	VERDICT_FAILED, /* see the error: its kind says retry or refuse */
 };
 
+enum { ASK_MOST = 16 }; /* requests beside each other */
+
 enum change { CHANGE_NONE, CHANGE_RECORD, CHANGE_REMOVE };
 
 /* What became of something that a teardown has come across: its receipt. */
@@ -105,6 +107,7 @@ struct step;
 struct phase_memory {
 	const struct step *asked; /* which the next reply belongs to */
 	bool asked_cluster;       /* it: its Kubernetes API, not Hetzner */
+	size_t nth;               /* of its requests, the next reply is to */
 	int page;                 /* the next one of a list being read; 0: 1 */
 	bool listed;              /* the list has been read to its end */
 	struct found victims;     /* to be deleted, of one kind */
@@ -143,6 +146,9 @@ struct phase_memory {
 	struct found members[2]; /* on the network: balancers, servers */
 	struct found fronts;     /* balancers before the cluster's servers */
 	struct found judged[RESOURCE_KIND_COUNT]; /* looked at, and not ours */
+	size_t asked_of[ASK_MOST]; /* kinds, or positions of resources */
+	bool glanced;              /* at all kinds at once, ... */
+	unsigned glanced_kinds;    /* of which these are read: bits */
 	int turned;      /* kinds below this one have been seen to */
 	bool opened;     /* it is known how the kind is looked for: */
 	bool wants_list; /* by its label, ... */
@@ -241,12 +247,18 @@ enum ask_kind {
 struct ask {
 	enum ask_kind kind;
 	struct request request;
+	/* More that wait for no answer, neither its nor each other's. */
+	struct request *more; /* the arena's */
+	size_t more_count;
 	/* The answer is the same for all who ask this of the same credential:
 	 * the worker may give one reply to flights with an equal path. */
 	bool shared;
 	int64_t actions[RESOURCE_ACTIONS];
 	size_t action_count;
 };
+
+/* Frees what the requests hold. */
+void ask_clear(struct ask *ask);
 
 struct step {
 	const char *name;
@@ -266,6 +278,7 @@ struct phase {
 	unsigned needs;           /* bits of PHASE_BIT(position in the table) */
 	enum resource_kind kind;  /* what it makes or removes */
 	bool opens_secrets;       /* wants token, authorities, join_token */
+	bool halts;               /* until nobody makes anything any more */
 	bool surveys;             /* changes nothing: what it finds is told */
 	bool by_label;            /* no records are left to go by */
 
@@ -312,6 +325,10 @@ enum progress phase_ask(struct facts *facts, struct ask *ask, struct err *err);
  */
 enum verdict phase_take(
 	struct facts *facts, const struct reply *reply, struct err *err);
+/* The replies to all requests of one question, in their order. Each is taken;
+ * of their verdicts the worst counts. */
+enum verdict phase_take_all(struct facts *facts, const struct reply *replies,
+	size_t count, struct err *err);
 
 /*
  * What becomes of a failed attempt: after how many milliseconds to try again,

@@ -150,7 +150,6 @@ extern const struct step node_steps[];
 extern const struct step nat_gateway_steps[];
 extern const struct step load_balancer_steps[];
 extern const struct step ready_steps[];
-extern const struct step halt_steps[];
 extern const struct step remove_steps[];
 extern const struct step survey_steps[];
 extern const struct step hcloud_secret_steps[];
@@ -254,6 +253,10 @@ bool server_types_choose(struct facts *facts, struct err *err);
 /* A network's own members by kind: balancers and servers. */
 bool remove_is_member(enum resource_kind kind);
 bool remove_is_sweep(const struct facts *facts);
+/* remove.c: is the kind to be listed? */
+bool remove_wants_list(const struct facts *facts, enum resource_kind kind);
+/* Makes room in `ask` for so many requests beside each other. */
+void remove_ask_for(struct facts *facts, struct ask *ask, size_t count);
 /* Is one of this kind recorded, and not merely seen at a server? */
 bool remove_is_recorded(const struct facts *facts, enum resource_kind kind);
 
@@ -280,6 +283,10 @@ struct remove_users {
 };
 struct remove_users remove_users_of(const struct facts *facts,
 	enum resource_kind kind, const struct seen *seen);
+
+/* halt.c: asks nothing. */
+bool halt_met(const struct facts *facts);
+bool halt_ask(struct facts *facts, struct ask *ask, struct err *err);
 
 /* list.c: reads answers, judges what they show by belongs.c, and records what
  * goes with the cluster and notes what stays. */
@@ -309,6 +316,7 @@ bool remove_has_unknown_fronts(const struct facts *facts);
 	enum verdict name##_take(                                              \
 		struct facts *, const struct reply *, struct err *)
 STEP(prove);
+STEP(glance);
 STEP(learn);
 STEP(survey);
 STEP(fronts);

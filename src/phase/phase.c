@@ -27,6 +27,14 @@ static const char *const fate_text[] = {
 _Static_assert(COUNT(fate_text) == FATE_COUNT, "name every fate");
 const struct words fate_words = {"fate", fate_text, FATE_COUNT};
 
+void ask_clear(struct ask *ask)
+{
+	request_clear(&ask->request);
+	for (size_t i = 0; i < ask->more_count; i++)
+		request_clear(&ask->more[i]);
+	ask->more_count = 0;
+}
+
 static const struct step *first_unmet(const struct facts *facts)
 {
 	const struct step *step = facts->phase->steps;
@@ -46,7 +54,7 @@ enum progress phase_ask(struct facts *facts, struct ask *ask, struct err *err)
 		if (!step)
 			return PROGRESS_DONE;
 		if (!step->ask(facts, ask, err)) {
-			request_clear(&ask->request);
+			ask_clear(ask);
 			return PROGRESS_FAILED;
 		}
 	} while (ask->kind == ASK_NOTHING);
@@ -74,6 +82,29 @@ enum verdict phase_take(
 		return VERDICT_FAILED;
 	}
 	return facts->memory.asked->take(facts, reply, err);
+}
+
+enum verdict phase_take_all(struct facts *facts, const struct reply *replies,
+	size_t count, struct err *err)
+{
+	enum verdict worst = VERDICT_NEXT;
+	bool outage = false, unanswered = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct err own = {0};
+		facts->memory.nth = i;
+		enum verdict verdict = phase_take(facts, &replies[i], &own);
+		unanswered |= facts->unanswered;
+		if (verdict <= worst)
+			continue;
+		worst = verdict;
+		outage = facts->outage;
+		*err = own;
+	}
+	facts->memory.nth = 0;
+	facts->outage = outage;
+	facts->unanswered = unanswered;
+	return worst;
 }
 
 int phase_wait_ms(const struct facts *facts)

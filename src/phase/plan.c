@@ -143,7 +143,6 @@ static const struct phase provision[] = {
 _Static_assert(COUNT(provision) == PROVISION_COUNT, "describe every phase");
 
 enum {
-	HALT,
 	LOAD_BALANCERS,
 	SERVERS,
 	VOLUMES,
@@ -158,6 +157,12 @@ enum {
 	TEARDOWN_COUNT,
 };
 
+/* Before the others. */
+#define REMOVES_FIRST(word, what)                                              \
+	{                                                                      \
+		.name = word, .steps = remove_steps, .kind = what,             \
+		.halts = true                                                  \
+	}
 #define REMOVES(word, what, before)                                            \
 	{                                                                      \
 		.name = word, .steps = remove_steps, .kind = what,             \
@@ -165,14 +170,8 @@ enum {
 	}
 
 static const struct phase teardown[] = {
-	[HALT] =
-		{
-			.name = "halt",
-			.steps = halt_steps,
-			.kind = RESOURCE_KIND_COUNT,
-		},
 	[LOAD_BALANCERS] =
-		REMOVES("load_balancers", RESOURCE_LOAD_BALANCER, HALT),
+		REMOVES_FIRST("load_balancers", RESOURCE_LOAD_BALANCER),
 	[SERVERS] = REMOVES("servers", RESOURCE_SERVER, LOAD_BALANCERS),
 	[VOLUMES] = REMOVES("volumes", RESOURCE_VOLUME, SERVERS),
 	[NETWORKS] = REMOVES("networks", RESOURCE_NETWORK, SERVERS),
@@ -185,7 +184,7 @@ static const struct phase teardown[] = {
 			.kind = RESOURCE_PLACEMENT_GROUP,
 			.instances = placement_groups,
 		},
-	[SSH_KEYS] = REMOVES("ssh_keys", RESOURCE_SSH_KEY, HALT),
+	[SSH_KEYS] = REMOVES_FIRST("ssh_keys", RESOURCE_SSH_KEY),
 	[PRIMARY_IPS] = REMOVES("primary_ips", RESOURCE_PRIMARY_IP, SERVERS),
 	[FLOATING_IPS] = REMOVES("floating_ips", RESOURCE_FLOATING_IP, SERVERS),
 	/* As long as there is a server, Kubernetes may use one. */

@@ -51,19 +51,20 @@ static void answer(struct worker *worker, struct call *call)
 }
 
 /* With an identity of our own, for as long as the request may take. */
-static void send_to_cluster(
-	struct worker *worker, struct call *call, struct flight *flight)
+static void send_to_cluster(struct worker *worker, struct call *call,
+	const struct request *request)
 {
+	const struct flight *flight = call->asker;
 	struct cluster_identity identity = {0};
 	struct err err = {0};
 
 	call->to_cluster = true;
-	meters_sent(worker, call, &flight->ask.request);
+	meters_sent(worker, call, request);
 	if (cluster_identity_mint(&flight->authorities, GROUP_WORKERS,
 		    "byoc-worker", clock_unix_ms() / 1000, IDENTITY_LIFETIME_S,
 		    &identity, &err)) {
 		hetzner_client_send_to_cluster(
-			worker->client, &flight->ask.request, &identity, call);
+			worker->client, request, &identity, call);
 	} else {
 		reply_lost(&call->reply, err.text);
 		answer(worker, call);
@@ -71,17 +72,29 @@ static void send_to_cluster(
 	cluster_identity_clear(&identity);
 }
 
-static void send_one(struct worker *worker, struct flight *flight)
+static void send_one(struct worker *worker, struct flight *flight, size_t nth)
 {
+	const struct request *request =
+		nth ? &flight->ask.more[nth - 1] : &flight->ask.request;
 	struct call *call = call_new(worker, flight);
 
-	flights_add(&call->flights, flight);
-	if (flight->ask.request.server)
-		send_to_cluster(worker, call, flight);
+	call->asker = flight;
+	call->nth = nth;
+	if (request->server)
+		send_to_cluster(worker, call, request);
 	else
-		send_call(worker, call, &flight->ask.request);
-	/* It has been copied: no need to have its secrets twice. */
-	request_clear(&flight->ask.request);
+		send_call(worker, call, request);
+}
+
+static void send_own(struct worker *worker, struct flight *flight)
+{
+	flight->asked = flight->awaited = 1 + flight->ask.more_count;
+	flight->replies = arena_take(
+		flight->arena, flight->asked * sizeof *flight->replies);
+	for (size_t i = 0; i < flight->asked; i++)
+		send_one(worker, flight, i);
+	/* They have been copied: no need to have their secrets twice. */
+	ask_clear(&flight->ask);
 }
 
 /* May they be asked together? `ids` counts those of actions. */
@@ -143,7 +156,7 @@ static void send_shared(struct worker *worker)
 void call_send(struct worker *worker)
 {
 	for (struct flight *f; (f = flights_take(&worker->calling));)
-		send_one(worker, f);
+		send_own(worker, f);
 	while (worker->gathered.first &&
 		worker->now_ms - worker->gathered.first->gathered_ms >=
 			CALL_WINDOW_MS)
@@ -166,19 +179,25 @@ void call_collect(struct worker *worker)
 	}
 }
 
+static void stop_one(struct call *call, struct flights *flights)
+{
+	if (call->asker && --call->asker->awaited == 0)
+		flights_add(flights, call->asker);
+	flights_move(flights, &call->flights);
+	reply_clear(&call->reply);
+	free(call);
+}
+
 void call_stop(struct worker *worker, struct flights *flights)
 {
 	struct call *call;
 
 	while ((call = worker->calls)) {
 		worker->calls = call->next_in_air;
-		flights_move(flights, &call->flights);
-		free(call);
+		stop_one(call, flights);
 	}
 	while ((call = worker->answered.first)) {
 		worker->answered.first = call->next;
-		flights_move(flights, &call->flights);
-		reply_clear(&call->reply);
-		free(call);
+		stop_one(call, flights);
 	}
 }

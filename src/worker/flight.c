@@ -55,9 +55,11 @@ struct flight *flight_new(
 	return flight;
 }
 
-static void clear_secrets(struct flight *flight)
+static void clear(struct flight *flight)
 {
-	request_clear(&flight->ask.request);
+	for (size_t i = 0; i < flight->asked; i++)
+		reply_clear(&flight->replies[i]);
+	ask_clear(&flight->ask);
 	secret_clear(&flight->authorities);
 	secret_clear(&flight->join_token);
 }
@@ -73,7 +75,7 @@ void flight_reset(struct flight *flight)
 		.span = flight->span,
 	};
 
-	clear_secrets(flight);
+	clear(flight);
 	arena_free(flight->arena);
 	fresh.arena = arena_new();
 	*flight = fresh;
@@ -81,7 +83,7 @@ void flight_reset(struct flight *flight)
 
 void flight_free(struct flight *flight)
 {
-	clear_secrets(flight);
+	clear(flight);
 	arena_free(flight->arena);
 	delivery_free(flight->delivery);
 	free(flight->span);

@@ -158,7 +158,7 @@ static void send_question(struct worker *worker, struct flight *flight)
 	int wait_ms = hold_back_ms(worker, flight);
 
 	if (wait_ms) {
-		request_clear(&flight->ask.request);
+		ask_clear(&flight->ask);
 		finish_wait(worker, flight, wait_ms);
 	} else if (flight->ask.kind == ASK_ACTIONS || flight->ask.shared) {
 		flight->gathered_ms = worker->now_ms;
@@ -192,11 +192,25 @@ static void go_on(struct worker *worker, struct flight *flight)
 	}
 }
 
-static void take_reply(
+/* To a question that others asked as well. */
+static void take_common(
 	struct worker *worker, struct flight *flight, const struct reply *reply)
 {
-	request_clear(&flight->ask.request);
+	ask_clear(&flight->ask);
 	act_on(worker, flight, phase_take(&flight->facts, reply, &flight->err));
+}
+
+static void take_own(struct worker *worker, struct flight *flight)
+{
+	struct reply *replies = flight->replies;
+	size_t count = flight->asked;
+	enum verdict verdict = phase_take_all(
+		&flight->facts, replies, count, &flight->err);
+
+	while (count)
+		reply_clear(&replies[--count]);
+	flight->asked = 0;
+	act_on(worker, flight, verdict);
 }
 
 static bool open_one(struct worker *worker, const struct flight *flight,
@@ -257,9 +271,15 @@ static void take_replies(struct worker *worker, struct call *call)
 	worker->answered.first = call->next;
 	if (!call->next)
 		worker->answered.end = &worker->answered.first;
-	for (struct flight *f; (f = flights_take(&call->flights));)
-		take_reply(worker, f, &call->reply);
-	reply_clear(&call->reply);
+	if (call->asker) {
+		call->asker->replies[call->nth] = call->reply;
+		if (--call->asker->awaited == 0)
+			take_own(worker, call->asker);
+	} else {
+		for (struct flight *f; (f = flights_take(&call->flights));)
+			take_common(worker, f, &call->reply);
+		reply_clear(&call->reply);
+	}
 	free(call);
 }
 

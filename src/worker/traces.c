@@ -255,30 +255,35 @@ void traces_receive(const struct worker *worker, struct flight *flight)
 	*flight->span = span;
 }
 
-void traces_call(struct worker *worker, const struct call *call)
+static void add_call(struct worker *worker, const struct call *call,
+	const struct flight *flight)
 {
 	struct span span;
 
+	if (!flight->span)
+		return;
+	span_child(&span, flight->span);
+	span.kind = SPAN_CLIENT;
+	span.begin_ms = unix_of(call->sent_ms);
+	span.end_ms = unix_of(worker->now_ms);
+	span.failed = call->reply.status < 200 || call->reply.status >= 500;
+	snprintf(span.name, sizeof span.name, "%s %s",
+		method_word(call->method),
+		call->to_cluster ? "cluster" : call->kind);
+	span_add_text(
+		&span, "http.request.method", method_word(call->method));
+	span_add_i64(&span, "http.response.status_code", call->reply.status);
+	add(worker->traces, &span);
+}
+
+void traces_call(struct worker *worker, const struct call *call)
+{
 	if (!worker->traces)
 		return;
-	for (struct flight *f = call->flights.first; f; f = f->next) {
-		if (!f->span)
-			continue;
-		span_child(&span, f->span);
-		span.kind = SPAN_CLIENT;
-		span.begin_ms = unix_of(call->sent_ms);
-		span.end_ms = unix_of(worker->now_ms);
-		span.failed =
-			call->reply.status < 200 || call->reply.status >= 500;
-		snprintf(span.name, sizeof span.name, "%s %s",
-			method_word(call->method),
-			call->to_cluster ? "cluster" : call->kind);
-		span_add_text(&span, "http.request.method",
-			method_word(call->method));
-		span_add_i64(
-			&span, "http.response.status_code", call->reply.status);
-		add(worker->traces, &span);
-	}
+	if (call->asker)
+		add_call(worker, call, call->asker);
+	for (struct flight *f = call->flights.first; f; f = f->next)
+		add_call(worker, call, f);
 }
 
 void traces_land(struct worker *worker, struct flight *flight)

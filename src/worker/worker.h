@@ -74,6 +74,9 @@ struct flight {
 	struct secret authorities;
 	struct secret join_token;
 	struct ask ask;
+	struct reply *replies; /* to its requests, in their order; the arena's */
+	size_t asked;
+	size_t awaited; /* of these, in the air */
 	int64_t gathered_ms;
 	bool let_through; /* although little is left of the rate limit */
 	struct outcome outcome;
@@ -123,11 +126,13 @@ struct parcels {
 	size_t count;
 };
 
-/* One request in the air, the flights that wait for its reply, the reply. */
+/* One request in the air, who waits for its reply, the reply. */
 struct call {
 	struct call *next;
 	struct call *next_in_air, **in_air_at; /* every one in the air */
-	struct flights flights;
+	struct flight *asker;   /* it is the nth of this one's requests; ... */
+	size_t nth;
+	struct flights flights; /* ... or all these ask it together */
 	struct tenant *tenant;
 	struct token *token;
 	bool to_cluster;

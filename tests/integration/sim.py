@@ -248,6 +248,9 @@ class Sim:
         self.control("POST", "/protect", {
             "kind": kind, "id": resource_id, "protected": protected})
 
+    def set_time_scale(self, time_scale):
+        self.control("POST", "/time_scale", {"time_scale": time_scale})
+
     def clear(self):
         self.control("POST", "/clear")
 

@@ -21,7 +21,7 @@ TOKEN = "byoc1.token"
 WORKER, OTHER = str(uuid.uuid4()), str(uuid.uuid4())
 PLAN = {"prepare": [], "network": ["prepare"], "firewall": ["prepare"],
         "ready": ["network", "firewall"]}
-REMOVAL = {"halt": [], "servers": ["halt"]}
+REMOVAL = {"load_balancers": [], "servers": ["load_balancers"]}
 
 
 def plan(phases):

@@ -113,7 +113,7 @@ class Plans(StoreCase):
         cluster = jobs[3]["cluster_id"]
         self.look("start", "SELECT byoc.start_runs(%s)", json.dumps([{
             "n": 0, "cluster_id": cluster, "goal": "teardown",
-            "phases": [{"phase": "halt", "index": 0, "needs": []}]}]))
+            "phases": [{"phase": "servers", "index": 0, "needs": []}]}]))
         self.look("kubeconfig", "SELECT byoc.emit_kubeconfigs(%s)",
                   json.dumps([{"n": 0, "cluster_id": cluster,
                                "job_id": jobs[3]["job_id"]}]))

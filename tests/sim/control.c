@@ -272,6 +272,18 @@ static bool protect(struct call *call)
 	return !call->refused && answer_nothing(call);
 }
 
+/* From now on; what has begun ends when it would have. */
+static bool set_time_scale(struct call *call)
+{
+	struct fields in = fields_of(call);
+	int64_t scale = want_number(&in, "time_scale", 1, 1000000);
+
+	if (call->refused)
+		return false;
+	call->world->time_scale = (double)scale;
+	return answer_nothing(call);
+}
+
 static bool clear(struct call *call)
 {
 	world_empty(call->world);
@@ -294,6 +306,7 @@ const struct route sim_routes[] = {
 	{"POST", "/_sim/tokens", 0, add_token},
 	{"POST", "/_sim/tokens/revoke", 0, revoke_token},
 	{"POST", "/_sim/protect", 0, protect},
+	{"POST", "/_sim/time_scale", 0, set_time_scale},
 	{"POST", "/_sim/clear", 0, clear},
 	{NULL, NULL, 0, NULL},
 };

@@ -1,4 +1,7 @@
-/* The recording: one JSON object per line for each exchange with the API. */
+/*
+ * The recording: one JSON object per line for each exchange with the API; at_ms
+ * is when it was answered, by a clock that begins anywhere.
+ */
 #include "call.h"
 
 #include <string.h>
@@ -15,6 +18,7 @@ void call_record(const struct call *call)
 	json_put_text(line, "path", call->path);
 	json_put(line, "query", json_object_get(call->query));
 	json_put_number(line, "status", call->drop ? 0 : call->status);
+	json_put_number(line, "at_ms", call->world->now_ms);
 	json_put(line, "request", json_object_get(call->body));
 	json_put(line, "response", json_object_get(call->answer));
 	json_put_flag(line, "fault", call->fault != NULL);

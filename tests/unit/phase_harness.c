@@ -75,7 +75,9 @@ void trial_lease_again(struct trial *t)
 
 void trial_end(struct trial *t)
 {
-	request_clear(&t->ask.request);
+	while (t->replied)
+		reply_clear(&t->replies[--t->replied]);
+	ask_clear(&t->ask);
 	arena_free(t->facts.arena);
 	secret_clear(&t->token);
 	secret_clear(&t->authorities);
@@ -124,9 +126,23 @@ static const char *list_actions(struct trial *t)
 	return text;
 }
 
+/* The one whose reply is awaited. */
+static const struct request *request(const struct trial *t)
+{
+	return t->replied ? &t->ask.more[t->replied - 1] : &t->ask.request;
+}
+
+static const char *question(const struct trial *t)
+{
+	return arena_format(t->facts.arena, "%s %s",
+		method_word(request(t)->method), request(t)->path);
+}
+
 const char *trial_ask(struct trial *t)
 {
-	request_clear(&t->ask.request);
+	if (t->replied)
+		return question(t);
+	ask_clear(&t->ask);
 	switch (phase_ask(&t->facts, &t->ask, &t->err)) {
 	case PROGRESS_DONE:
 		return "done";
@@ -142,13 +158,12 @@ const char *trial_ask(struct trial *t)
 		return list_actions(t);
 	if (t->ask.kind == ASK_KEYS)
 		return "keys";
-	return arena_format(t->facts.arena, "%s %s",
-		method_word(t->ask.request.method), t->ask.request.path);
+	return question(t);
 }
 
 const char *trial_body(struct trial *t)
 {
-	return t->ask.request.body ? json_write(t->ask.request.body) : "";
+	return request(t)->body ? json_write(request(t)->body) : "";
 }
 
 const char *trial_user_data(struct trial *t)
@@ -160,9 +175,13 @@ const char *trial_user_data(struct trial *t)
 
 static const char *take(struct trial *t, struct reply *reply)
 {
-	enum verdict verdict = phase_take(&t->facts, reply, &t->err);
-
-	reply_clear(reply);
+	t->replies[t->replied++] = *reply;
+	if (t->replied <= t->ask.more_count)
+		return "next";
+	enum verdict verdict = phase_take_all(
+		&t->facts, t->replies, t->replied, &t->err);
+	while (t->replied)
+		reply_clear(&t->replies[--t->replied]);
 	if (verdict == VERDICT_NEXT)
 		return "next";
 	if (verdict == VERDICT_FAILED)

@@ -54,6 +54,8 @@ struct trial {
 	enum goal goal;
 	struct facts facts;
 	struct ask ask;
+	struct reply replies[ASK_MOST]; /* to requests beside each other */
+	size_t replied;
 	struct err err;
 	struct secret token, authorities, join_token;
 };
@@ -72,6 +74,9 @@ void trial_recorded(struct trial *t, enum resource_kind kind, const char *phase,
 void trial_recorded_ground(struct trial *t);
 
 /*
+ * Requests that are sent beside each other come one after the other, and the
+ * verdict on all of them with the last.
+ *
  * "GET /path", "actions 1,2", "keys", "waits 500", "done", or "failed <kind>
  * <code>". The arena's.
  */

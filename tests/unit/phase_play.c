@@ -91,6 +91,21 @@ bool play_send(struct play *play, struct facts *facts, const struct ask *ask,
 	return true;
 }
 
+/* Requests beside each other, one by one: how many got a reply before the
+ * worker died, if it did. */
+static size_t send_all(struct play *play, struct facts *facts,
+	const struct ask *ask, struct reply *replies)
+{
+	struct ask one = *ask;
+	size_t count = 0;
+
+	while (count <= ask->more_count &&
+		play_send(play, facts, &one, &replies[count]))
+		if (++count <= ask->more_count)
+			one.request = ask->more[count - 1];
+	return count;
+}
+
 /* A failure is tried again, unless the test allows its cluster to fail. */
 static void judge(struct play *play, enum goal goal, const struct facts *facts,
 	const struct err *err)
@@ -106,7 +121,7 @@ static void judge(struct play *play, enum goal goal, const struct facts *facts,
 static bool run_lease(struct play *play, enum goal goal, struct facts *facts)
 {
 	struct ask ask;
-	struct reply reply;
+	struct reply replies[ASK_MOST];
 	struct err err = {0};
 
 	for (;;) {
@@ -120,12 +135,16 @@ static bool run_lease(struct play *play, enum goal goal, struct facts *facts)
 			play_store(play, facts);
 			return progress == PROGRESS_DONE;
 		}
-		bool alive = play_send(play, facts, &ask, &reply);
-		request_clear(&ask.request);
+		size_t count = send_all(play, facts, &ask, replies);
+		bool alive = count > ask.more_count;
+		ask_clear(&ask);
+		enum verdict verdict = VERDICT_NEXT;
+		if (alive)
+			verdict = phase_take_all(facts, replies, count, &err);
+		while (count)
+			reply_clear(&replies[--count]);
 		if (!alive)
 			return false;
-		enum verdict verdict = phase_take(facts, &reply, &err);
-		reply_clear(&reply);
 		if (verdict == VERDICT_NEXT)
 			continue;
 		if (verdict == VERDICT_FAILED)

@@ -27,11 +27,53 @@ static bool known(const char *phase)
 
 Test(phase_remove, waits_for_older_runs)
 {
-	begin("halt");
-	t.facts.older_leases = 2;
-	asks(&t, "waits 1000");
-	t.facts.older_leases = 0;
-	asks(&t, "done");
+	static const char *const first[] = {"load_balancers", "ssh_keys"};
+
+	for (size_t i = 0; i < COUNT(first); i++) {
+		begin(first[i]);
+		t.facts.older_leases = 2;
+		asks(&t, "waits 1000");
+		t.facts.older_leases = 0;
+		cr_assert_eq(strncmp(trial_ask(&t), "GET ", 4), 0);
+		if (i + 1 < COUNT(first))
+			trial_end(&t);
+	}
+}
+
+/* Side by side: what becomes of one says nothing about the others. */
+Test(phase_remove, each_answer_counts_beside_one_that_fails)
+{
+	begin("servers");
+	for (int i = 0; i < 4; i++)
+		trial_recorded(&t, RESOURCE_SERVER, "worker", i, 11 + i);
+	asks(&t, "DELETE /servers/11");
+	takes(&t, 200, "{}", "next");
+	asks(&t, "DELETE /servers/12");
+	takes(&t, 429, ERROR("rate_limit_exceeded"), "next");
+	asks(&t, "DELETE /servers/13");
+	takes(&t, 503, ERROR("unavailable"), "next");
+	asks(&t, "DELETE /servers/14");
+	takes(&t, 200, "{}", "failed retry unavailable");
+	cr_assert(t.facts.outage);
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_SERVER, 11), "deleted");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_SERVER, 12), "unknown");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_SERVER, 13), "unknown");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_SERVER, 14), "deleted");
+}
+
+Test(phase_remove, many_in_turns)
+{
+	begin("servers");
+	for (int i = 0; i < 20; i++)
+		trial_recorded(&t, RESOURCE_SERVER, "worker", i, 100 + i);
+	for (int i = 0; i < 20; i++) {
+		cr_assert_str_eq(trial_ask(&t),
+			arena_format(t.facts.arena, "DELETE /servers/%d",
+				100 + i));
+		cr_assert_lt(t.ask.more_count, ASK_MOST);
+		takes(&t, 200, "{}", "next");
+	}
+	asks(&t, "waits 500");
 }
 
 Test(phase_remove, servers_until_none_is_left)

@@ -108,6 +108,8 @@ Test(phase_remove_fronts, a_long_list_is_read_at_once, .timeout = 10)
 	snprintf(body + used - 1, size - used + 1, "]}]}");
 	asks(&t, NETWORKS);
 	takes(&t, 200, body, "next");
+	asks(&t, LISTED("servers"));
+	takes(&t, 200, EMPTY("servers"), "next");
 	cr_assert_eq(t.facts.memory.members[0].count, MANY);
 	free(body);
 }

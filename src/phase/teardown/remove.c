@@ -96,9 +96,9 @@ static bool was_seen_to(const struct facts *facts, enum resource_kind kind)
  * have told; who labels it by hand is heard when there is nothing else to go
  * by.
  */
-static bool wants_list(const struct facts *facts, enum resource_kind kind)
+bool remove_wants_list(const struct facts *facts, enum resource_kind kind)
 {
-	if (kind == RESOURCE_NETWORK)
+	if (kind == RESOURCE_NETWORK || facts->memory.glanced_kinds & 1u << kind)
 		return false;
 	if (remove_is_lent(kind))
 		return facts->phase->by_label;
@@ -114,7 +114,7 @@ static bool open_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
 	facts->memory.opened = true;
-	facts->memory.wants_list = wants_list(facts, kind_of(facts));
+	facts->memory.wants_list = remove_wants_list(facts, kind_of(facts));
 	ask->kind = ASK_NOTHING;
 	return true;
 }
@@ -168,54 +168,71 @@ static bool network_is_taken(const struct facts *facts)
 	       has_held(facts, RESOURCE_LOAD_BALANCER);
 }
 
-static struct fact_resource *next_victim(const struct facts *facts)
+/* Their positions, as many as are deleted side by side. */
+static size_t list_victims(const struct facts *facts, size_t *victims)
 {
 	enum resource_kind kind = kind_of(facts);
+	size_t count = 0;
 
 	if (kind == RESOURCE_NETWORK && network_is_taken(facts))
-		return NULL;
-	for (size_t i = 0; i < facts->resource_count; i++) {
-		struct fact_resource *fact = &facts->resources[i];
+		return 0;
+	for (size_t i = 0; i < facts->resource_count && count < ASK_MOST; i++) {
+		const struct fact_resource *fact = &facts->resources[i];
 		if (fact->change != CHANGE_REMOVE && !fact->tried &&
 			fact->resource.kind == kind &&
 			!remove_is_candidate(fact))
-			return fact;
+			victims[count++] = i;
 	}
-	return NULL;
+	return count;
 }
 
 static bool erase_met(const struct facts *facts)
 {
-	return !next_victim(facts);
+	size_t victims[ASK_MOST];
+
+	return list_victims(facts, victims) == 0;
 }
 
 static void keep_request(struct facts *facts,
-	const struct fact_resource *victim, struct ask *ask, struct err *err)
+	const struct fact_resource *victim, struct request *request,
+	struct err *err)
 {
 	struct json_object *body = json_new();
 
 	json_add(body, "labels",
 		json_parse(victim->labels, strlen(victim->labels), err));
-	request_put(&ask->request, facts->arena, body, "/volumes/%lld",
+	request_put(request, facts->arena, body, "/volumes/%lld",
 		(long long)victim->resource.id);
 }
 
-static bool erase_ask(struct facts *facts, struct ask *ask, struct err *err)
+static void erase_request(struct facts *facts,
+	const struct fact_resource *victim, struct request *request,
+	struct err *err)
 {
-	const struct fact_resource *victim = next_victim(facts);
 	long long id = (long long)victim->resource.id;
 
 	if (victim->attached)
-		request_post(&ask->request, facts->arena, NULL,
+		request_post(request, facts->arena, NULL,
 			"/%s/%lld/actions/%s",
 			kind_plural(victim->resource.kind), id,
 			victim->resource.kind == RESOURCE_VOLUME ? "detach"
 								 : "unassign");
 	else if (victim->to_keep)
-		keep_request(facts, victim, ask, err);
+		keep_request(facts, victim, request, err);
 	else
-		request_delete(&ask->request, facts->arena, "/%s/%lld",
+		request_delete(request, facts->arena, "/%s/%lld",
 			kind_plural(victim->resource.kind), id);
+}
+
+static bool erase_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	size_t *victims = facts->memory.asked_of;
+	size_t count = list_victims(facts, victims);
+
+	remove_ask_for(facts, ask, count);
+	for (size_t i = 0; i < count; i++)
+		erase_request(facts, &facts->resources[victims[i]],
+			i ? &ask->more[i - 1] : &ask->request, err);
 	return !err->kind;
 }
 
@@ -249,7 +266,8 @@ static enum verdict erase_take(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
 	struct phase_memory *memory = &facts->memory;
-	struct fact_resource *victim = next_victim(facts);
+	struct fact_resource *victim =
+		&facts->resources[memory->asked_of[memory->nth]];
 	enum resource_kind kind = victim->resource.kind;
 	bool was_gone = reply->class == REPLY_NOT_FOUND;
 	bool gone = was_gone || reply->class == REPLY_OK;
@@ -414,6 +432,7 @@ static bool hold_ask(struct facts *facts, struct ask *ask, struct err *err)
 
 const struct step survey_steps[] = {
 	ROW(prove),
+	ROW(glance),
 	ROW(learn),
 	ROW(survey),
 	ROW(fronts),
@@ -426,7 +445,9 @@ const struct step survey_steps[] = {
 };
 
 const struct step remove_steps[] = {
+	ROW_SILENT(halt),
 	ROW(prove),
+	ROW(glance),
 	ROW(learn),
 	ROW(survey),
 	ROW(fronts),

@@ -68,7 +68,18 @@ enum verdict prove_take(
 	return VERDICT_NEXT;
 }
 
-/* ---- learn: the cluster's network, and who is on it ---- */
+/* Those on their way out are waited for by the servers' own phase. */
+static void note_servers(struct facts *facts)
+{
+	facts->memory.servers_known = true;
+	facts->memory.again = facts->memory.leaving = false;
+}
+
+/*
+ * ---- glance: the first pages of all lists that wait for no answer ----
+ *
+ * What has more pages is read by its own step, from the first one on.
+ */
 
 static bool looks_at_network(const struct facts *facts)
 {
@@ -79,6 +90,87 @@ static bool looks_at_network(const struct facts *facts)
 	return facts->phase->kind == RESOURCE_LOAD_BALANCER ||
 	       facts->phase->kind == RESOURCE_NETWORK;
 }
+
+bool glance_met(const struct facts *facts)
+{
+	return facts->memory.glanced || facts->phase->surveys ||
+	       !(remove_is_sweep(facts) ||
+		       facts->phase->kind == RESOURCE_LOAD_BALANCER);
+}
+
+static bool is_glanced_at(const struct facts *facts, enum resource_kind kind)
+{
+	if (kind == RESOURCE_NETWORK)
+		return looks_at_network(facts);
+	if (!remove_is_sweep(facts))
+		return kind == RESOURCE_SERVER;
+	return remove_wants_list(facts, kind);
+}
+
+/* The network first: by it the others are judged. */
+static size_t list_kinds(const struct facts *facts, size_t *kinds)
+{
+	size_t count = 0;
+
+	if (is_glanced_at(facts, RESOURCE_NETWORK))
+		kinds[count++] = RESOURCE_NETWORK;
+	for (size_t kind = 0; kind < RESOURCE_KIND_COUNT; kind++)
+		if (kind != RESOURCE_NETWORK &&
+			is_glanced_at(facts, (enum resource_kind)kind))
+			kinds[count++] = kind;
+	return count;
+}
+
+void remove_ask_for(struct facts *facts, struct ask *ask, size_t count)
+{
+	ask->more_count = count - 1;
+	ask->more = arena_take(facts->arena, count * sizeof *ask->more);
+}
+
+bool glance_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	size_t *kinds = facts->memory.asked_of;
+	size_t count = list_kinds(facts, kinds);
+
+	(void)err;
+	facts->memory.glanced = true;
+	if (count == 0) {
+		ask->kind = ASK_NOTHING;
+		return true;
+	}
+	remove_ask_for(facts, ask, count);
+	for (size_t i = 0; i < count; i++)
+		request_get(i ? &ask->more[i - 1] : &ask->request, facts->arena,
+			"/%s?label_selector=%s&per_page=%d&page=1",
+			kind_plural((enum resource_kind)kinds[i]),
+			facts_cluster_selector(facts), PER_PAGE);
+	return true;
+}
+
+enum verdict glance_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	struct phase_memory *memory = &facts->memory;
+	enum resource_kind kind =
+		(enum resource_kind)memory->asked_of[memory->nth];
+
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(
+			facts, reply, "Looking for the cluster", err);
+	if (reply_next_page(reply))
+		return VERDICT_NEXT;
+	if (!(kind == RESOURCE_NETWORK
+			    ? remove_learn_networks(facts, reply, err)
+			    : remove_learn_listed(facts, kind, reply, err)))
+		return VERDICT_FAILED;
+	memory->networks_known |= kind == RESOURCE_NETWORK;
+	if (kind == RESOURCE_SERVER && !remove_is_sweep(facts))
+		note_servers(facts);
+	memory->glanced_kinds |= 1u << kind;
+	return VERDICT_NEXT;
+}
+
+/* ---- learn: the cluster's network, and who is on it ---- */
 
 bool learn_met(const struct facts *facts)
 {
@@ -158,9 +250,8 @@ enum verdict survey_take(
 			facts, reply, "Listing the servers", err);
 	if (!remove_learn_listed(facts, RESOURCE_SERVER, reply, err))
 		return VERDICT_FAILED;
-	facts->memory.servers_known = !phase_turn_page(facts, reply);
-	/* Those on their way out are waited for by the servers' own phase. */
-	facts->memory.again = facts->memory.leaving = false;
+	if (!phase_turn_page(facts, reply))
+		note_servers(facts);
 	return VERDICT_NEXT;
 }
 
