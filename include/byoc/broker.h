@@ -37,6 +37,8 @@ enum { SUSPECT_REDELIVERIES = 3 };
  * none is): "byoc.jobs.wait.<ms>". Its delay goes to *actual_ms. Static.
  */
 const char *broker_wait_queue(int delay_ms, int *actual_ms);
+/* The largest of at most `delay_ms`; NULL: there is none. */
+const char *broker_wait_queue_within(int delay_ms);
 
 struct broker_options {
 	const struct secret *url; /* amqp:// or amqps:// with vhost */

@@ -149,13 +149,13 @@ struct phase_memory {
 	size_t asked_of[ASK_MOST]; /* kinds, or positions of resources */
 	bool glanced;              /* at all kinds at once, ... */
 	unsigned glanced_kinds;    /* of which these are read: bits */
-	int turned;      /* kinds below this one have been seen to */
-	bool opened;     /* it is known how the kind is looked for: */
-	bool wants_list; /* by its label, ... */
-	bool leaving;    /* something is still on a network */
-	bool again;      /* something was left: look once more */
-	bool neighbours; /* something on the network stays there */
-	bool priced;     /* the prices are known */
+	int turned;                /* kinds below this one have been seen to */
+	bool opened;               /* it is known how the kind is looked for: */
+	bool wants_list;           /* by its label, ... */
+	bool leaving;              /* something is still on a network */
+	bool again;                /* something was left: look once more */
+	bool neighbours;           /* something on the network stays there */
+	bool priced;               /* the prices are known */
 
 	/* Refreshing. */
 	size_t told; /* parts of a running cluster that know the new token */
@@ -170,6 +170,22 @@ struct phase_memory {
 	int looked_through; /* an audit has listed the kinds below this one */
 };
 
+/* What phases wait for, as far as it takes about the same each time. */
+enum pace_kind {
+	PACE_NONE,
+	PACE_LOAD_BALANCER,
+	PACE_NODE,
+	PACE_SERVERS_GONE,
+	PACE_COUNT,
+};
+
+/* How old such a phase was when it was over, and when it was not yet. */
+struct pace {
+	int64_t over_ms; /* 0: not known */
+	int64_t running_ms;
+	int in_time; /* first looks in a row that came late enough */
+};
+
 struct facts {
 	struct arena *arena;
 	struct cluster cluster;
@@ -181,12 +197,13 @@ struct facts {
 	const struct phase *phase;
 	int index;
 	int run;
-	int lease_count;  /* 1: nobody has tried before */
-	int failures;     /* attempts that failed so far, by no outage */
-	int outages;      /* attempts in a row that an outage made fail */
-	int64_t age_ms;   /* since the phase's first lease */
-	int older_leases; /* phases of older runs that may be in the air, or a
-			   * request of theirs that got no answer */
+	int lease_count;   /* 1: nobody has tried before */
+	int failures;      /* attempts that failed so far, by no outage */
+	int outages;       /* attempts in a row that an outage made fail */
+	int64_t age_ms;    /* since the phase's first lease */
+	struct pace *pace; /* of what it waits for; borrowed, or NULL */
+	int older_leases;  /* phases of older runs that may be in the air, or a
+			    * request of theirs that got no answer */
 	const char *worker_sources; /* CIDRs; NULL or "": not said */
 	int64_t now_unix;           /* the calendar's seconds; 0: not said */
 
@@ -278,9 +295,10 @@ struct phase {
 	unsigned needs;           /* bits of PHASE_BIT(position in the table) */
 	enum resource_kind kind;  /* what it makes or removes */
 	bool opens_secrets;       /* wants token, authorities, join_token */
-	bool halts;               /* until nobody makes anything any more */
-	bool surveys;             /* changes nothing: what it finds is told */
-	bool by_label;            /* no records are left to go by */
+	enum pace_kind pace;
+	bool halts;    /* until nobody makes anything any more */
+	bool surveys;  /* changes nothing: what it finds is told */
+	bool by_label; /* no records are left to go by */
 
 	const char *role; /* label of the servers it makes; NULL: none */
 

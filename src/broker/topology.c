@@ -84,6 +84,16 @@ const char *broker_wait_queue(int delay_ms, int *actual_ms)
 	return wait_queues[i].name;
 }
 
+const char *broker_wait_queue_within(int delay_ms)
+{
+	size_t count = 0;
+
+	while (count < COUNT(wait_queues) &&
+		wait_queues[count].delay_ms <= delay_ms)
+		count++;
+	return count ? wait_queues[count - 1].name : NULL;
+}
+
 static bool declare_exchange(struct connection *connection,
 	const struct exchange *exchange, struct err *err)
 {

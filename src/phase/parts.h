@@ -23,8 +23,9 @@ enum { PER_PAGE = 50 }; /* the most that the API gives */
 /* ---- phase.c: what steps return ---- */
 
 /*
- * Not yet: VERDICT_WAIT, for half of the phase's age, from half a second to
- * five. After ten minutes it fails with an ERR_RETRY: `doing` takes too long.
+ * Not yet: VERDICT_WAIT, for as long as it took lately, or half of the phase's
+ * age, from half a second to five. After ten minutes it fails with an
+ * ERR_RETRY: `doing` takes too long.
  */
 enum verdict phase_wait(
 	struct facts *facts, const char *doing, struct err *err);
@@ -47,6 +48,15 @@ const char *kind_noun(enum resource_kind kind);
 /* "Creating the server 'x'", in the arena. */
 const char *phase_doing(
 	const struct facts *facts, const char *verb, const char *name);
+
+/* ---- pace.c ---- */
+
+/* Has this kind of wait been seen to its end? Then: until the next look. */
+bool pace_is_known(const struct facts *facts);
+int pace_wait_ms(const struct facts *facts);
+/* What a look has shown. */
+void pace_note_running(struct facts *facts);
+void pace_note_over(struct facts *facts);
 
 /* ---- found.c ---- */
 

@@ -51,8 +51,10 @@ enum progress phase_ask(struct facts *facts, struct ask *ask, struct err *err)
 
 		*ask = (struct ask){0};
 		facts->memory.asked = step;
-		if (!step)
+		if (!step) {
+			pace_note_over(facts);
 			return PROGRESS_DONE;
+		}
 		if (!step->ask(facts, ask, err)) {
 			ask_clear(ask);
 			return PROGRESS_FAILED;
@@ -111,6 +113,8 @@ int phase_wait_ms(const struct facts *facts)
 {
 	int64_t half = facts->age_ms / 2;
 
+	if (pace_is_known(facts))
+		return pace_wait_ms(facts);
 	if (half < WAIT_LEAST_MS)
 		return WAIT_LEAST_MS;
 	return half > WAIT_MOST_MS ? WAIT_MOST_MS : (int)half;
@@ -118,6 +122,7 @@ int phase_wait_ms(const struct facts *facts)
 
 enum verdict phase_wait(struct facts *facts, const char *doing, struct err *err)
 {
+	pace_note_running(facts);
 	facts->wait_ms = phase_wait_ms(facts);
 	if (facts->age_ms <= PATIENCE_MS)
 		return VERDICT_WAIT;

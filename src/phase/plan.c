@@ -96,6 +96,7 @@ static const struct phase provision[] = {
 			.steps = load_balancer_steps,
 			.needs = NEEDS_2(NETWORK, GATEWAY_ADDRESS),
 			.kind = RESOURCE_LOAD_BALANCER,
+			.pace = PACE_LOAD_BALANCER,
 			.describe = load_balancer_describe,
 		},
 	[NAT_GATEWAY] =
@@ -116,6 +117,7 @@ static const struct phase provision[] = {
 			.kind = RESOURCE_SERVER,
 			.opens_secrets = true,
 			.role = "control-plane",
+			.pace = PACE_NODE,
 			.instances = control_planes,
 			.describe = control_plane_describe,
 		},
@@ -127,6 +129,7 @@ static const struct phase provision[] = {
 			.kind = RESOURCE_SERVER,
 			.opens_secrets = true,
 			.role = "worker",
+			.pace = PACE_NODE,
 			.instances = workers,
 			.describe = worker_describe,
 		},
@@ -172,7 +175,14 @@ enum {
 static const struct phase teardown[] = {
 	[LOAD_BALANCERS] =
 		REMOVES_FIRST("load_balancers", RESOURCE_LOAD_BALANCER),
-	[SERVERS] = REMOVES("servers", RESOURCE_SERVER, LOAD_BALANCERS),
+	[SERVERS] =
+		{
+			.name = "servers",
+			.steps = remove_steps,
+			.needs = NEEDS_1(LOAD_BALANCERS),
+			.kind = RESOURCE_SERVER,
+			.pace = PACE_SERVERS_GONE,
+		},
 	[VOLUMES] = REMOVES("volumes", RESOURCE_VOLUME, SERVERS),
 	[NETWORKS] = REMOVES("networks", RESOURCE_NETWORK, SERVERS),
 	[FIREWALLS] = REMOVES("firewalls", RESOURCE_FIREWALL, SERVERS),

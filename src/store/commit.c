@@ -209,10 +209,10 @@ static struct json_object *describe_outcome(
 	json_add_i64(row, "n", (int64_t)n);
 	json_add_i64(row, "lease_token", outcome->lease_token);
 	json_add_text(row, "result", result_text[outcome->result]);
-	if (outcome->wait_queue) {
+	if (outcome->wait_queue)
 		json_add_text(row, "queue", outcome->wait_queue);
+	if (outcome->result == RESULT_WAIT || outcome->result == RESULT_RETRY)
 		json_add_i64(row, "delay_ms", outcome->delay_ms);
-	}
 	if (outcome->unanswered)
 		json_add_bool(row, "unanswered", true);
 	if (outcome->outage)

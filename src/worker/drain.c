@@ -57,6 +57,7 @@ static void give_back_unbegun(struct worker *worker)
 		give_back(worker, &batches[i]->alone);
 		give_back(worker, &batches[i]->later);
 	}
+	give_back(worker, &worker->held);
 }
 
 void drain(struct worker *worker)

@@ -30,6 +30,19 @@ struct flight *flights_take(struct flights *flights)
 	return flight;
 }
 
+void flights_hold(struct flights *flights, struct flight *flight)
+{
+	struct flight **at = &flights->first;
+
+	while (*at && (*at)->due_ms <= flight->due_ms)
+		at = &(*at)->next;
+	flight->next = *at;
+	*at = flight;
+	if (!flight->next)
+		flights->last = flight;
+	flights->count++;
+}
+
 void flights_move(struct flights *to, struct flights *from)
 {
 	if (!from->first)

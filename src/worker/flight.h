@@ -5,6 +5,8 @@
 
 void flights_add(struct flights *flights, struct flight *flight);
 struct flight *flights_take(struct flights *flights); /* NULL: none */
+/* Into a list of those that are held, the soonest first. */
+void flights_hold(struct flights *flights, struct flight *flight);
 /* Moves all of `from` to the end of `to`. */
 void flights_move(struct flights *to, struct flights *from);
 

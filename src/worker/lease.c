@@ -13,10 +13,6 @@
 #include <byoc/clock.h>
 #include <byoc/log.h>
 
-/* The broker's wait above this is a minute, and a dead worker's lease is over
- * long before. */
-enum { BUSY_MOST_MS = 15 * 1000 };
-
 static void fill_facts(struct worker *worker, struct flight *flight)
 {
 	const struct lease *lease = &flight->lease;
@@ -27,6 +23,8 @@ static void fill_facts(struct worker *worker, struct flight *flight)
 	facts->phase = flight->job.type == JOB_CLUSTER_PHASE
 			       ? plan_find(lease->goal, flight->job.phase)
 			       : &credential_phase;
+	if (facts->phase && facts->phase->pace)
+		facts->pace = &worker->paces[facts->phase->pace];
 	facts->index = flight->job.index;
 	facts->run = flight->job.run;
 	facts->lease_count = lease->lease_count;
@@ -54,6 +52,31 @@ static void turn_away(struct worker *worker, struct flight *flight)
 	parcel_come_back(worker, flight, tenant_turn_away(worker, tenant));
 }
 
+/*
+ * The broker has queues for some delays only: what is due within less than the
+ * shortest of them waits here, without a lease.
+ */
+static void hold(struct worker *worker, struct flight *flight)
+{
+	int wait_ms = flight->lease.wait_ms;
+
+	if (parcel_come_back_sooner(worker, flight, wait_ms))
+		return;
+	flight->due_ms = worker->now_ms + wait_ms;
+	flights_hold(&worker->held, flight);
+}
+
+static void let_go(struct worker *worker)
+{
+	struct flights *held = &worker->held;
+
+	while (held->first && held->first->due_ms <= worker->now_ms) {
+		struct flight *flight = flights_take(held);
+		flights_add(&worker->leases[flight_lease_kind(flight)].waiting,
+			flight);
+	}
+}
+
 /* Void ones go to `settled`. */
 static void sort(struct worker *worker, struct flight *flight, int64_t sent_ms,
 	struct flights *settled)
@@ -67,10 +90,7 @@ static void sort(struct worker *worker, struct flight *flight, int64_t sent_ms,
 		break;
 	case LEASE_BUSY:
 		meters_job(worker, flight, "busy");
-		parcel_come_back(worker, flight,
-			flight->lease.wait_ms < BUSY_MOST_MS
-				? flight->lease.wait_ms
-				: BUSY_MOST_MS);
+		hold(worker, flight);
 		break;
 	case LEASE_CROWDED:
 		turn_away(worker, flight);
@@ -135,6 +155,7 @@ static void send_leases(struct worker *worker, struct batch *batch)
 
 void lease(struct worker *worker)
 {
+	let_go(worker);
 	for (size_t i = 0; i < LEASE_KIND_COUNT; i++) {
 		struct batch *batch = &worker->leases[i];
 

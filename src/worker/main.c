@@ -160,6 +160,7 @@ static bool clear(struct worker *worker)
 		free_batch(worker, &worker->leases[i]);
 		free_batch(worker, &worker->outcomes[i]);
 	}
+	free_flights(worker, &worker->held);
 	free_flights(worker, &worker->ready);
 	free_flights(worker, &worker->calling);
 	free_flights(worker, &worker->gathered);

@@ -51,6 +51,16 @@ void parcel_come_back(struct worker *worker, struct flight *flight, int wait_ms)
 	parcel_forward(worker, flight, broker_wait_queue(wait_ms, &actual_ms));
 }
 
+bool parcel_come_back_sooner(
+	struct worker *worker, struct flight *flight, int wait_ms)
+{
+	const char *queue = broker_wait_queue_within(wait_ms);
+
+	if (queue)
+		parcel_forward(worker, flight, queue);
+	return queue;
+}
+
 void parcel_dead_letter(
 	struct worker *worker, struct flight *flight, const struct err *reason)
 {

@@ -16,6 +16,9 @@ void parcel_forward(
 /* Through a wait queue back to the job queue. */
 void parcel_come_back(
 	struct worker *worker, struct flight *flight, int wait_ms);
+/* The same, but back in time; false: it is too short for that. */
+bool parcel_come_back_sooner(
+	struct worker *worker, struct flight *flight, int wait_ms);
 /* Put aside, with the reason. */
 void parcel_dead_letter(
 	struct worker *worker, struct flight *flight, const struct err *reason);

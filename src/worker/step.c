@@ -38,14 +38,19 @@ static void finish(
 		&worker->outcomes[flight_lease_kind(flight)].waiting, flight);
 }
 
-/* One that waits for longer than any queue comes back early and is not due. */
+/* A phase's row says when it is due, and it comes back before that (lease.c).
+ */
 static void finish_later(struct worker *worker, struct flight *flight,
 	enum result result, int delay_ms)
 {
-	int queue_ms;
+	struct outcome *outcome = &flight->outcome;
 
-	flight->outcome.wait_queue = broker_wait_queue(delay_ms, &queue_ms);
-	flight->outcome.delay_ms = delay_ms > queue_ms ? delay_ms : queue_ms;
+	outcome->delay_ms = delay_ms;
+	if (flight->job.type == JOB_CLUSTER_PHASE)
+		outcome->wait_queue = broker_wait_queue_within(delay_ms);
+	else
+		outcome->wait_queue =
+			broker_wait_queue(delay_ms, &outcome->delay_ms);
 	finish(worker, flight, result);
 }
 
@@ -101,6 +106,13 @@ static void finish_failed(struct worker *worker, struct flight *flight)
 }
 
 static void go_on(struct worker *worker, struct flight *flight);
+
+/* A phase has no clock. */
+static void note_age(const struct worker *worker, struct flight *flight)
+{
+	flight->facts.age_ms =
+		flight->lease.age_ms + worker->now_ms - flight->leased_ms;
+}
 
 static void act_on(
 	struct worker *worker, struct flight *flight, enum verdict verdict)
@@ -172,6 +184,7 @@ static void send_question(struct worker *worker, struct flight *flight)
 
 static void go_on(struct worker *worker, struct flight *flight)
 {
+	note_age(worker, flight);
 	flight->ask = (struct ask){0};
 	switch (phase_ask(&flight->facts, &flight->ask, &flight->err)) {
 	case PROGRESS_ASKS:
@@ -197,6 +210,7 @@ static void take_common(
 	struct worker *worker, struct flight *flight, const struct reply *reply)
 {
 	ask_clear(&flight->ask);
+	note_age(worker, flight);
 	act_on(worker, flight, phase_take(&flight->facts, reply, &flight->err));
 }
 
@@ -204,8 +218,10 @@ static void take_own(struct worker *worker, struct flight *flight)
 {
 	struct reply *replies = flight->replies;
 	size_t count = flight->asked;
-	enum verdict verdict = phase_take_all(
-		&flight->facts, replies, count, &flight->err);
+
+	note_age(worker, flight);
+	enum verdict verdict =
+		phase_take_all(&flight->facts, replies, count, &flight->err);
 
 	while (count)
 		reply_clear(&replies[--count]);

@@ -83,6 +83,8 @@ static int sleep_ms(const struct worker *worker)
 	if (worker->gathered.first)
 		sooner(&timeout, worker->gathered.first->gathered_ms +
 					 CALL_WINDOW_MS - now);
+	if (worker->held.first)
+		sooner(&timeout, worker->held.first->due_ms - now);
 	for (size_t i = 0; i < LEASE_KIND_COUNT; i++)
 		if (worker->outcomes[i].later.count)
 			sooner(&timeout, worker->outcomes[i].later_ms - now);

@@ -74,10 +74,12 @@ struct flight {
 	struct secret authorities;
 	struct secret join_token;
 	struct ask ask;
-	struct reply *replies; /* to its requests, in their order; the arena's */
+	struct reply
+		*replies; /* to its requests, in their order; the arena's */
 	size_t asked;
 	size_t awaited; /* of these, in the air */
 	int64_t gathered_ms;
+	int64_t due_ms;   /* while it is held */
 	bool let_through; /* although little is left of the rate limit */
 	struct outcome outcome;
 	bool plain; /* of its outcome nothing but the result can be stored */
@@ -130,7 +132,7 @@ struct parcels {
 struct call {
 	struct call *next;
 	struct call *next_in_air, **in_air_at; /* every one in the air */
-	struct flight *asker;   /* it is the nth of this one's requests; ... */
+	struct flight *asker; /* it is the nth of this one's requests; ... */
 	size_t nth;
 	struct flights flights; /* ... or all these ask it together */
 	struct tenant *tenant;
@@ -193,6 +195,8 @@ struct worker {
 	struct batch starts;
 	struct batch kubeconfigs;
 	struct batch leases[LEASE_KIND_COUNT];
+	struct flights held; /* not due yet: the soonest first */
+	struct pace paces[PACE_COUNT];
 	struct flights ready;    /* to be stepped */
 	struct flights calling;  /* have a question */
 	struct flights gathered; /* have one that others may share */

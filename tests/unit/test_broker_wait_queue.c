@@ -27,6 +27,17 @@ Test(broker_wait_queue, never_waits_shorter_than_asked)
 	expect_delay(15001, 60000);
 }
 
+Test(broker_wait_queue, may_wait_shorter_and_the_rest_elsewhere)
+{
+	cr_expect_str_eq(broker_wait_queue_within(250), "byoc.jobs.wait.250");
+	cr_expect_str_eq(broker_wait_queue_within(499), "byoc.jobs.wait.250");
+	cr_expect_str_eq(broker_wait_queue_within(1999), "byoc.jobs.wait.1000");
+	cr_expect_str_eq(
+		broker_wait_queue_within(2000000000), "byoc.jobs.wait.60000");
+	cr_expect_null(broker_wait_queue_within(249));
+	cr_expect_null(broker_wait_queue_within(-1));
+}
+
 Test(broker_wait_queue, has_a_shortest_and_a_longest)
 {
 	expect_delay(0, 250);

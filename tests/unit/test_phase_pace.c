@@ -1,0 +1,129 @@
+/* When a phase looks again: as late as it takes, and not much later. */
+#include "phase_harness.h"
+
+static struct trial t;
+static struct pace pace;
+
+static void tear_down(void)
+{
+	trial_end(&t);
+}
+
+TestSuite(phase_pace, .fini = tear_down);
+
+/* One deletion of servers that takes so long; returns its age at the end, and
+ * how often it looked. A call and a lease take a while, too. */
+static int delete_servers(int takes_ms, int *looks)
+{
+	enum { HOP_MS = 10, CALL_MS = 20 };
+
+	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
+	t.facts.pace = &pace;
+	asks(&t, "DELETE /servers/12");
+	t.facts.age_ms = CALL_MS;
+	takes(&t, 200, "{}", "next");
+	for (*looks = 0;;) {
+		trial_ask(&t);
+		if (t.facts.memory.asked == NULL)
+			break;
+		cr_assert_geq(t.facts.wait_ms, 50);
+		t.facts.age_ms += t.facts.wait_ms + HOP_MS;
+		bool gone = t.facts.age_ms >= CALL_MS + takes_ms;
+		trial_lease_again(&t);
+		asks(&t, LISTED("servers"));
+		t.facts.age_ms += CALL_MS;
+		++*looks;
+		takes(&t, 200,
+			gone ? EMPTY("servers")
+			     : "{\"servers\":[{\"id\":12,\"status\":"
+			       "\"deleting\"," OUR_LABEL "}]}",
+			"next");
+	}
+	int age_ms = (int)t.facts.age_ms;
+	trial_end(&t);
+	return age_ms;
+}
+
+static void expect_prompt(int takes_ms, int most_ms)
+{
+	enum { TIMES = 50 };
+	int looks, all_looks = 0, all_ms = 0;
+
+	for (int i = 0; i < TIMES; i++) {
+		all_ms += delete_servers(takes_ms, &looks);
+		all_looks += looks;
+	}
+	cr_expect_leq(all_ms / TIMES, most_ms, "%d ms", all_ms / TIMES);
+	cr_expect_leq(all_looks, TIMES * 11 / 10, "%d looks", all_looks);
+	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
+}
+
+Test(phase_pace, without_any_it_is_half_of_the_age)
+{
+	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
+	asks(&t, "DELETE /servers/12");
+	takes(&t, 200, "{}", "next");
+	t.facts.age_ms = 3000;
+	asks(&t, "waits 1500");
+}
+
+Test(phase_pace, finds_out_how_long_it_takes)
+{
+	int looks;
+
+	for (int i = 0; i < 8; i++)
+		delete_servers(2000, &looks);
+	expect_prompt(2000, 2050 + 2050 / 32);
+}
+
+Test(phase_pace, follows_what_takes_longer_from_now_on)
+{
+	int looks;
+
+	for (int i = 0; i < 10; i++)
+		delete_servers(2000, &looks);
+	for (int i = 0; i < 8; i++)
+		delete_servers(6000, &looks);
+	expect_prompt(6000, 6050 + 6050 / 32);
+}
+
+Test(phase_pace, follows_what_takes_less_from_now_on)
+{
+	int looks;
+
+	for (int i = 0; i < 10; i++)
+		delete_servers(6000, &looks);
+	for (int i = 0; i < 150; i++)
+		delete_servers(2000, &looks);
+	cr_expect_lt(delete_servers(2000, &looks), 5000);
+	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
+}
+
+/* One that took long delays the next ones for a short while only. */
+Test(phase_pace, one_that_hangs_is_no_rule)
+{
+	int looks;
+
+	for (int i = 0; i < 10; i++)
+		delete_servers(2000, &looks);
+	delete_servers(60000, &looks);
+	cr_expect_lt(delete_servers(2000, &looks), 3200);
+	for (int i = 0; i < 20; i++)
+		delete_servers(2000, &looks);
+	expect_prompt(2000, 2050 + 2050 / 32);
+}
+
+Test(phase_pace, attempts_that_failed_teach_nothing)
+{
+	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
+	t.facts.pace = &pace;
+	t.facts.lease_count = 2;
+	t.facts.failures = 1;
+	t.facts.age_ms = 60000;
+	asks(&t, LISTED("servers"));
+	takes(&t, 200, EMPTY("servers"), "next");
+	asks(&t, "done");
+	cr_assert_eq(pace.over_ms, 0);
+}
