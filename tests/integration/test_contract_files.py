@@ -96,7 +96,7 @@ class Files(unittest.TestCase):
         plan = (ROOT / "src/phase/plan.c").read_text()
         self.assertEqual(
             known(found["phase_name"]),
-            set(re.findall(r'(?:\.name = |REMOVES\()"(\w+)"', plan)))
+            set(re.findall(r'(?:\.name = |REMOVES(?:_FIRST)?\()"(\w+)"', plan)))
 
     def test_the_events_are_those_that_can_be_emitted(self):
         sql = migrations()
