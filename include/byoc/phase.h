@@ -183,7 +183,8 @@ enum pace_kind {
 struct pace {
 	int64_t over_ms; /* 0: not known */
 	int64_t running_ms;
-	int in_time; /* first looks in a row that came late enough */
+	int64_t begun_ms; /* and when it began to wait, on average */
+	int in_time;      /* first looks in a row that came late enough */
 };
 
 struct facts {

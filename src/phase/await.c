@@ -19,8 +19,10 @@ bool await_ask(struct facts *facts, struct ask *ask, struct err *err)
 	const struct resource *own = facts_own(facts);
 
 	(void)err;
-	if (facts->memory.begun)
+	if (facts->memory.begun) {
+		pace_note_running(facts);
 		return phase_ask_later(facts, ask, phase_wait_ms(facts));
+	}
 	ask->kind = ASK_ACTIONS;
 	memcpy(ask->actions, own->actions, sizeof ask->actions);
 	ask->action_count = own->action_count;

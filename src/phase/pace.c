@@ -16,11 +16,12 @@ enum {
 	STEP_PART = 4,   /* of what lies between them */
 	/* Of an age that was too soon, for each time in a row that was not: so
 	 * it is soon forgotten when all goes faster from now on. */
-	FADE_PART = 2048,
-	AGAIN_PART = 16, /* until the second look, and the third */
-	LATER_PART = 8,
+	FADE_PART = 4096,
+	AGAIN_PART = 40, /* until the second look, the third, ... */
+	LATER_PART = 16,
+	LAST_PART = 8,
+	SMOOTH_PART = 8,
 	FIRST_LOOK = 2, /* the second lease; the first one has begun it */
-	THIRD_LOOK = 4,
 };
 
 /* Attempts that failed say nothing about how long it takes. */
@@ -37,19 +38,57 @@ bool pace_is_known(const struct facts *facts)
 
 int pace_wait_ms(const struct facts *facts)
 {
-	int part = facts->lease_count < THIRD_LOOK ? AGAIN_PART : LATER_PART;
-	int64_t wait_ms = facts->lease_count < FIRST_LOOK
-				  ? facts->pace->over_ms - facts->age_ms
-				  : facts->age_ms / part;
+	static const int parts[] = {AGAIN_PART, LATER_PART, LAST_PART};
+	const struct pace *pace = facts->pace;
+	size_t looks = (size_t)facts->lease_count - 1;
+	int64_t wait_ms =
+		looks == 0
+			? pace->over_ms - pace->begun_ms
+			: facts->age_ms / parts[looks < COUNT(parts)
+							  ? looks - 1
+							  : COUNT(parts) - 1];
 
 	return wait_ms < LOOK_LEAST_MS ? LOOK_LEAST_MS : (int)wait_ms;
 }
 
+/* Whatever held it up before that, it takes as long from then on. */
+static void note_begin(struct pace *pace, int64_t age_ms)
+{
+	if (pace->begun_ms)
+		pace->begun_ms += (age_ms - pace->begun_ms) / SMOOTH_PART;
+	else
+		pace->begun_ms = age_ms;
+}
+
 void pace_note_running(struct facts *facts)
 {
-	if (is_telling(facts) && facts->lease_count == FIRST_LOOK)
-		*facts->pace = (struct pace){.over_ms = facts->pace->over_ms,
-			.running_ms = facts->age_ms};
+	if (facts->pace && facts->lease_count < FIRST_LOOK)
+		note_begin(facts->pace, facts->age_ms);
+	if (!is_telling(facts))
+		return;
+	facts->pace->running_ms = facts->age_ms;
+	facts->pace->in_time = 0;
+}
+
+/* Too soon by several looks. One that takes very long is no rule. */
+static void lengthen(struct pace *pace, int64_t age_ms)
+{
+	int64_t most_ms = pace->over_ms + pace->over_ms / 2;
+
+	if (pace->over_ms && age_ms > most_ms) {
+		pace->running_ms = pace->over_ms;
+		pace->over_ms = most_ms;
+	} else {
+		pace->over_ms = age_ms;
+	}
+}
+
+static void fade(struct pace *pace)
+{
+	int64_t part_ms = pace->running_ms * ++pace->in_time / FADE_PART;
+
+	pace->running_ms =
+		part_ms < pace->running_ms ? pace->running_ms - part_ms : 0;
 }
 
 /* Between too soon and in time, towards the one. */
@@ -67,19 +106,9 @@ void pace_note_over(struct facts *facts)
 
 	if (!is_telling(facts))
 		return;
-	if (!pace->over_ms) {
-		pace->over_ms = facts->age_ms;
-	} else if (facts->lease_count > FIRST_LOOK) {
-		/* One that takes very long is no rule. */
-		int64_t most_ms = pace->over_ms + pace->over_ms / 2;
-		pace->over_ms =
-			facts->age_ms < most_ms ? facts->age_ms : most_ms;
-	} else {
-		pace->in_time++;
-		pace->running_ms -=
-			pace->running_ms * pace->in_time / FADE_PART;
-		if (pace->running_ms < 0)
-			pace->running_ms = 0;
-	}
+	if (!pace->over_ms || facts->lease_count > FIRST_LOOK)
+		lengthen(pace, facts->age_ms);
+	else
+		fade(pace);
 	approach(pace);
 }

@@ -54,7 +54,7 @@ const char *phase_doing(
 /* Has this kind of wait been seen to its end? Then: until the next look. */
 bool pace_is_known(const struct facts *facts);
 int pace_wait_ms(const struct facts *facts);
-/* What a look has shown. */
+/* What a look has shown, or what has only just begun. */
 void pace_note_running(struct facts *facts);
 void pace_note_over(struct facts *facts);
 

@@ -11,18 +11,20 @@ import plain
 from ground import Failure, Ground
 
 # Worker: jobs in flight in each process, processes, jobs. Clusters: how many,
-# and whether they share one project.
+# and whether they share one project. Deletions: how many of each kind.
 FULL = {
     "worker": [(1, 1, 600), (16, 1, 3000), (64, 1, 8000), (256, 1, 12000),
                (1024, 1, 12000), (256, 2, 12000), (256, 4, 12000)],
     "limit": 20000, "go": 8000, "goroutines": (64, 256), "celery": 1200,
     "clusters": [(1, False), (10, False), (100, False), (400, False),
                  (10, True), (100, True), (400, True)],
+    "deletions": 12,
 }
 QUICK = {
     "worker": [(1, 1, 60), (64, 1, 1000), (256, 1, 2000), (256, 2, 2000)],
     "limit": 4000, "go": 1000, "goroutines": (64,), "celery": 200,
     "clusters": [(1, False), (10, False), (10, True)],
+    "deletions": 5,
 }
 PARTS = {"worker": cycle.run, "limit": plain.limit, "peers": plain.peers,
          "clusters": clusters.run}

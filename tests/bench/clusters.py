@@ -3,12 +3,18 @@
 All are asked for in one transaction, as a dashboard would. Each has a project
 (and so a token and a rate limit) of its own, or all share one whose rate limit
 is lifted: Hetzner's 3,600 calls an hour would be all that one measures.
+
+They are made at a multiple of Hetzner's speed, and deleted at Hetzner's own: of
+a deletion's two seconds nothing would be left, and the worker's waits would be
+all that one measures.
 """
 
 import json
+import statistics
 import urllib.request
+import uuid
 
-from critical_path import critical_path
+from critical_path import calls_of, provision_path, teardown_path
 from ground import BIN, wait_for
 from table import number, print_table
 from usage import peak_mib
@@ -37,8 +43,18 @@ TIMES = """
 """
 PHASES = "SELECT phase, index, needs FROM byoc.phases WHERE cluster_id = %s"
 COLUMNS = ("clusters", "running after (median)", "the last after",
-           "API calls each", "deleted after (the last)", "API calls each",
-           "worker's peak MiB")
+           "API calls each", "deleted after (median)", "the last after",
+           "API calls each", "worker's peak MiB")
+CONTROLLER = {"hcloud-ccm/service-uid": "u"}
+DRIVER = {"managed-by": "csi-driver"}
+LABEL = "mengi.cloud/cluster"
+# How it is called, type, workers, balancers and volumes of Kubernetes.
+KINDS = (("`dedicated`", "dedicated", 0, 0, 0),
+         ("`dedicated_ha`, 2 workers, 2 balancers and 5 volumes of Kubernetes",
+          "dedicated_ha", 2, 2, 5))
+KIND_COLUMNS = ("cluster", "critical path", "the first after",
+                "the others (median)", "above it", "the slowest",
+                "API calls (median)", "most")
 
 
 class Cloud:
@@ -55,12 +71,34 @@ class Cloud:
         self.endpoint = f"http://127.0.0.1:{port}/v1"
 
     def ask(self, method, path, **body):
+        return self.send(self.door + path, method, body)
+
+    def post(self, path, body):
+        """As somebody in the shared project, and waits until it is there."""
+        made = self.send(self.endpoint + path, "POST", body)
+        action = made["action"]["id"]
+        wait_for("an action", lambda: self.send(
+            f"{self.endpoint}/actions/{action}", "GET")["action"]["status"]
+            == "success", 60)
+
+    def send(self, url, method, body=None):
         request = urllib.request.Request(
-            self.door + path, method=method,
+            url, method=method,
             data=json.dumps(body).encode() if body else None,
-            headers={"Content-Type": "application/json"})
+            headers={"Content-Type": "application/json",
+                     "Authorization": f"Bearer {token_of(SHARED)}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or "null")
+
+    def set_time_scale(self, scale):
+        self.ask("POST", "/time_scale", time_scale=scale)
+
+    def recorded(self):
+        """How much there is, for calls_since()."""
+        return len(calls_of(self.recording))
+
+    def calls_since(self, count):
+        return calls_of(self.recording)[count:]
 
     def take_calls(self):
         """How many there were since it was last asked."""
@@ -104,13 +142,16 @@ def measure(ground, cloud, count, shared):
                          "running")
     calls = cloud.take_calls() / count
     plan = ground.rows(PHASES, clusters[0])
-    _, deleted = reach(ground, worker, clusters, "cluster.teardown", "deleted")
+    cloud.set_time_scale(1)
+    gone, deleted = reach(ground, worker, clusters, "cluster.teardown",
+                          "deleted")
+    cloud.set_time_scale(SCALE)
     end_calls = cloud.take_calls() / count
     peak = peak_mib([worker.pid])
     ground.stop(worker)
     name = f"{count}, in one project" if shared else f"{count}"
     return (name, f"{median:.1f} s", f"{last:.1f} s", number(calls, 1),
-            f"{deleted:.1f} s", number(end_calls, 1),
+            f"{gone:.2f} s", f"{deleted:.2f} s", number(end_calls, 1),
             number(peak, 1)), clusters[0], plan
 
 
@@ -123,14 +164,88 @@ def run(ground, sizes):
     for count, shared in sizes["clusters"]:
         row, cluster, plan = measure(ground, cloud, count, shared)
         if not rows:
-            least = critical_path(cloud.recording, cluster, plan, SCALE,
-                                  BOOT_SECONDS, LATENCY_MS / 1000)
+            least = provision_path(calls_of(cloud.recording), cluster, plan,
+                                   SCALE, BOOT_SECONDS, LATENCY_MS / 1000)
         rows.append(row)
-    ground.stop(cloud.program)
     print_table(
         f"Clusters (`dedicated`, {WORKERS} worker) at once on hcloud-sim, "
         f"which runs {SCALE} times as fast;\nnodes boot for {BOOT_SECONDS} "
         f"simulated seconds, a call takes {LATENCY_MS} ms; the worker's own "
         f"waits are real seconds.\nThe API's own critical path is "
-        f"{least:.1f} s. Each has a project of its own unless it\nis said "
-        "otherwise:", COLUMNS, rows)
+        f"{least:.1f} s. They are deleted at Hetzner's own speed. Each has a\n"
+        "project of its own unless it is said otherwise:", COLUMNS, rows)
+    print_deletions(ground, cloud, sizes["deletions"])
+    ground.stop(cloud.program)
+
+
+# ---- Deletions, one at a time ----
+
+def use(cloud, cluster, balancers, volumes):
+    """What Kubernetes makes for who uses the cluster."""
+    there = cloud.ask("GET", "/state")["projects"][SHARED]
+
+    def ours(kind, name=""):
+        return next(thing["id"] for thing in there[kind]
+                    if thing["labels"].get(LABEL) == cluster
+                    and name in thing["name"])
+
+    for n in range(balancers):
+        cloud.post("/load_balancers", {
+            "name": f"ccm-{n}", "load_balancer_type": "lb11",
+            "location": "fsn1", "network": ours("networks"),
+            "labels": CONTROLLER})
+    for n in range(volumes):
+        cloud.post("/volumes", {
+            "name": f"pvc-{n}", "size": 10, "labels": {LABEL: cluster, **DRIVER},
+            "server": ours("servers", "control-plane")})
+
+
+def delete_one(ground, worker, cluster):
+    """Asked for through the broker; returns the seconds until it was gone."""
+    job = str(uuid.uuid4())
+    since, = ground.row("SELECT clock_timestamp()")
+    with ground.channel() as channel:
+        channel.basic_publish("byoc.jobs", "byoc.jobs", json.dumps({
+            "id": job, "type": "cluster.teardown", "cluster_id": cluster}))
+    wait_for("a cluster to be deleted", lambda: ground.row(
+        "SELECT status FROM byoc.clusters WHERE id = %s", cluster)
+        == ("deleted",), 60, [worker])
+    return ground.row(TIMES, since, [cluster], "deleted")[1]
+
+
+def measure_deletions(ground, cloud, kind, times):
+    """A row of the table. The worker is new: it knows of no pace yet."""
+    name, type, workers, balancers, volumes = kind
+    worker = ground.start_worker(256)
+    spent, calls = [], []
+    for _ in range(times):
+        cloud.set_time_scale(SCALE)
+        cluster, = ground.row(
+            "INSERT INTO byoc.clusters (name, credential_id, location, type,"
+            " workers) SELECT 'gone-' || gen_random_uuid(), id, 'fsn1', %s, %s"
+            " FROM byoc.credentials WHERE name = %s RETURNING id::text",
+            type, workers, SHARED)
+        reach(ground, worker, [cluster], "cluster.provision", "running")
+        use(cloud, cluster, balancers, volumes)
+        cloud.set_time_scale(1)
+        before = cloud.recorded()
+        cloud.take_calls()
+        spent.append(delete_one(ground, worker, cluster))
+        calls.append(cloud.take_calls())
+        recorded = cloud.calls_since(before)
+    path = teardown_path(recorded, ground.rows(PHASES + " AND run = 2",
+                                               cluster), 1, LATENCY_MS / 1000)
+    ground.stop(worker)
+    cloud.set_time_scale(SCALE)
+    usual = statistics.median(spent[1:])
+    return (name, f"{path:.2f} s", f"{spent[0]:.2f} s", f"{usual:.2f} s",
+            f"{100 * (usual / path - 1):.1f} %", f"{max(spent[1:]):.2f} s",
+            number(statistics.median(calls[1:])), number(max(calls[1:])))
+
+
+def print_deletions(ground, cloud, times):
+    print_table(
+        f"Deletions at Hetzner's own speed, one at a time, {times} of each; "
+        "asked for through the broker.\nThe first is by a worker that has not "
+        "seen yet how long it takes:", KIND_COLUMNS,
+        [measure_deletions(ground, cloud, kind, times) for kind in KINDS])

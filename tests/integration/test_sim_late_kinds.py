@@ -12,9 +12,9 @@ class FloatingIps(SimCase):
     def create(self, **more):
         return self.sim.post("/floating_ips", {"type": "ipv4", **more})
 
-    def act(self, ip, command, **body):
+    def act(self, it, command, **body):
         return self.sim.post(
-            f"/floating_ips/{ip['id']}/actions/{command}", body)
+            f"/floating_ips/{it['id']}/actions/{command}", body)
 
     def shown(self, ip):
         return self.sim.get(f"/floating_ips/{ip['id']}")["floating_ip"]
@@ -64,6 +64,45 @@ class FloatingIps(SimCase):
                 f"/floating_ips/{made['id']}/actions")},
             {"assign_floating_ip", "change_protection",
              "unassign_floating_ip"})
+
+    def names(self, ip):
+        return {one["ip"]: one["dns_ptr"] for one in self.shown(ip)["dns_ptr"]}
+
+    def test_its_reverse_names(self):
+        made = self.create(home_location="fsn1")["floating_ip"]
+        address = made["ip"]
+        self.assertIn("your-server.de", self.names(made)[address])
+        self.sim.settle(self.act(made, "change_dns_ptr", ip=address,
+                                 dns_ptr="shop.example"))
+        self.assertEqual(self.names(made), {address: "shop.example"})
+        for ip in ("192.0.2.1", "x", ""):
+            self.assertRefused(
+                self.act(made, "change_dns_ptr", ip=ip, dns_ptr="a.example"),
+                422, "invalid_input", "ip")
+        self.assertRefused(self.act(made, "change_dns_ptr", ip=address),
+                           422, "invalid_input", "dns_ptr")
+
+    def test_names_in_an_ipv6_network(self):
+        made = self.create(type="ipv6", home_location="fsn1")["floating_ip"]
+        network = made["ip"].split("::")[0]
+        wanted = {f"{network}::{n}": f"n{n}.example" for n in (1, 2)}
+        for ip, name in wanted.items():
+            self.sim.settle(self.act(made, "change_dns_ptr", ip=ip,
+                                     dns_ptr=name))
+        self.assertEqual(self.names(made), wanted)
+        self.assertRefused(self.act(made, "change_dns_ptr", ip="2001:db8::1",
+                                    dns_ptr="a.example"),
+                           422, "invalid_input", "ip")
+
+    def test_reverse_names_of_a_primary_ip(self):
+        made = self.assertCreated(self.sim.post("/primary_ips", {
+            "name": "p", "type": "ipv4", "assignee_type": "server",
+            "location": "fsn1"}))["primary_ip"]
+        path = f"/primary_ips/{made['id']}"
+        self.sim.settle(self.sim.post(f"{path}/actions/change_dns_ptr", {
+            "ip": made["ip"], "dns_ptr": "p.example"}))
+        self.assertEqual(self.sim.get(path)["primary_ip"]["dns_ptr"],
+                         [{"ip": made["ip"], "dns_ptr": "p.example"}])
 
     def test_what_is_refused(self):
         for body, field in (({"type": "ipv5"}, "type"), ({}, "home_location"),

@@ -122,6 +122,7 @@ const struct route api_routes[] = {
 	ACTIONS(KIND_PRIMARY_IP, "/primary_ips"),
 	PRIMARY_IP("assign", assign_primary_ip),
 	PRIMARY_IP("unassign", unassign_primary_ip),
+	PRIMARY_IP("change_dns_ptr", change_dns_ptr),
 	PRIMARY_IP("change_protection", change_protection),
 
 	READ(KIND_FLOATING_IP, "/floating_ips"),
@@ -131,6 +132,7 @@ const struct route api_routes[] = {
 	ACTIONS(KIND_FLOATING_IP, "/floating_ips"),
 	FLOATING_IP("assign", assign_floating_ip),
 	FLOATING_IP("unassign", unassign_floating_ip),
+	FLOATING_IP("change_dns_ptr", change_dns_ptr),
 	FLOATING_IP("change_protection", change_protection),
 
 	CHANGE(KIND_CERTIFICATE, "/certificates", create_certificate,

@@ -44,6 +44,8 @@ bool update_floating_ip(struct call *call);
 bool delete_floating_ip(struct call *call);
 bool assign_floating_ip(struct call *call);
 bool unassign_floating_ip(struct call *call);
+/* Of primary and floating IPs. */
+bool change_dns_ptr(struct call *call);
 
 bool create_certificate(struct call *call);
 bool delete_certificate(struct call *call);

@@ -55,7 +55,7 @@ static void expect_prompt(int takes_ms, int most_ms)
 		all_looks += looks;
 	}
 	cr_expect_leq(all_ms / TIMES, most_ms, "%d ms", all_ms / TIMES);
-	cr_expect_leq(all_looks, TIMES * 11 / 10, "%d looks", all_looks);
+	cr_expect_leq(all_looks, TIMES * 6 / 5, "%d looks", all_looks);
 	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
 }
 
