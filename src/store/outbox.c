@@ -8,19 +8,24 @@
 
 #define COLUMNS "id, exchange, routing_key, message_id, type, traceparent, body"
 
-/* Sent by a lane behind every statement that writes. */
+/* The last row of an answer holds an id and nothing else. */
+#define ID_ALONE(id)                                                           \
+	" UNION ALL SELECT " id ", NULL, NULL, NULL, NULL, NULL, NULL"
+
+/* Sent by a lane behind every statement that writes. Also one that has written
+ * nothing tells the newest id, so that no other begins among rows long dead. */
 const struct statement written_now = {"written_now",
-	"SELECT " COLUMNS " FROM byoc.outbox"
+	"(SELECT " COLUMNS " FROM byoc.outbox"
 	" WHERE id > $1::bigint"
-	" AND transaction = pg_current_xact_id_if_assigned() ORDER BY id",
+	" AND transaction = pg_current_xact_id_if_assigned() ORDER BY id)" ID_ALONE(
+		"byoc.newest_outbox_row()"),
 	1, false};
 
-/* The floor for the next look comes as a row without a body. */
+/* Tells the floor for the next look. */
 const struct statement relay_outbox = {"relay_outbox",
-	"SELECT " COLUMNS " FROM byoc.take_outbox($1::bigint, $2::integer)"
-	" UNION ALL"
-	" SELECT byoc.outbox_floor($1::bigint), NULL, NULL, NULL, NULL, NULL,"
-	" NULL",
+	"SELECT " COLUMNS
+	" FROM byoc.take_outbox($1::bigint, $2::integer)" ID_ALONE(
+		"byoc.outbox_floor($1::bigint)"),
 	2, false};
 
 /* Not worth a wait for the disk: what a crash brings back is published twice.
@@ -58,8 +63,8 @@ void transaction_outbox(const struct transaction *transaction,
 				       : transaction->written;
 	int count = PQntuples(rows);
 
-	if (rows == transaction->rows && count)
-		count--; /* the floor */
+	if (count)
+		count--; /* the id alone */
 	*outbox = (struct outbox){
 		.rows = arena_take(
 			arena, (size_t)count * sizeof(struct outbox_row)),
@@ -111,7 +116,7 @@ int64_t store_read_floor(const struct transaction *transaction)
 	return count ? store_i64(transaction->rows, count - 1, 0) : 0;
 }
 
-/* Rows are in the order of their ids; a floor was found by looking. */
+/* A floor was found by looking. */
 int64_t outbox_newest(const struct transaction *transaction)
 {
 	int count = PQntuples(transaction->written);

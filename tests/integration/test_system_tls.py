@@ -57,9 +57,11 @@ class Hetzner(SystemCase):
         for line in self.retries(credential):
             self.assertRegex(line["text"], reason)
             self.assertEqual(line["level"], "warn")
-        self.assertEqual(self.world.db(
-            "SELECT status, code FROM byoc.credentials WHERE id = %s",
-            credential), [("pending_validation", None)])
+        (status, told), = self.world.db(
+            "SELECT status, reason FROM byoc.credentials WHERE id = %s",
+            credential)
+        self.assertEqual(status, "pending_validation")
+        self.assertRegex(told, reason)
         return credential
 
     def check_refused(self, certificate, reason):
