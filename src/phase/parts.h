@@ -311,8 +311,10 @@ bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
 /* Does an answer show anything with the cluster's label? */
 bool remove_is_proof(const struct reply *reply, enum resource_kind kind,
 	const struct facts *facts);
-/* A server that was made for the cluster and was in no list; 0: none. */
-int64_t remove_next_unlabelled(const struct facts *facts);
+/* A server or network that was made for the cluster and was in no list; 0:
+ * none. */
+int64_t remove_next_unlabelled(
+	const struct facts *facts, enum resource_kind kind);
 /* The next member or companion that nobody has judged yet; false: none. */
 bool remove_next_stranger(
 	const struct facts *facts, enum resource_kind *kind, int64_t *id);

@@ -204,6 +204,25 @@ class Receipts(SystemCase):
         self.world.wait_status(cluster, "deleted")
         self.assertEqual(self.existing(), set())
 
+    def test_a_network_without_its_label_keeps_its_neighbours(self):
+        cluster = self.running()
+        network = self.thing(cluster, "networks")
+        self.sim.make_server("bastion", networks=[network["id"]])
+        path = f"/networks/{network['id']}"
+        self.sim.put(path, {"labels": {}})
+        plan = self.plan(cluster)
+        self.assertEqual({line["name"] for line in plan["stays"]}, {"bastion"})
+        self.assertIn(network["name"], {line["name"] for line in plan["goes"]})
+        self.delete(cluster)
+        self.wait_code(cluster, "neighbours")
+        wait_for(lambda: self.of_cluster(cluster) == {}, "all else to go")
+        self.assertEqual(len(self.sim.get(path)["network"]["servers"]), 1)
+        bastion = self.sim.state()["servers"][0]
+        self.sim.settle(self.sim.delete(f"/servers/{bastion['id']}"))
+        self.delete(cluster)
+        self.world.wait_status(cluster, "deleted")
+        self.assertEqual(self.existing(), set())
+
     def test_what_is_protected_holds_up_nothing_else(self):
         cluster = self.running(workers=1)
         worker = self.thing(cluster, "servers", "worker")

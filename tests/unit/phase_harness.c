@@ -178,8 +178,8 @@ static const char *take(struct trial *t, struct reply *reply)
 	t->replies[t->replied++] = *reply;
 	if (t->replied <= t->ask.more_count)
 		return "next";
-	enum verdict verdict = phase_take_all(
-		&t->facts, t->replies, t->replied, &t->err);
+	enum verdict verdict =
+		phase_take_all(&t->facts, t->replies, t->replied, &t->err);
 	while (t->replied)
 		reply_clear(&t->replies[--t->replied]);
 	if (verdict == VERDICT_NEXT)
@@ -232,6 +232,14 @@ const char *trial_file(struct trial *t, const char *name)
 	cr_assert(fread(text, 1, 256 * 1024 - 1, file) > 0, "%s", path);
 	fclose(file);
 	return text;
+}
+
+const char *trial_nothing(const struct trial *t, const char *question)
+{
+	const char *kind = strchr(question, '/') + 1;
+
+	return arena_format(
+		t->facts.arena, "{\"%.*s\":[]}", (int)strcspn(kind, "?"), kind);
 }
 
 const char *trial_fate(

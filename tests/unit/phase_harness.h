@@ -92,6 +92,9 @@ const char *trial_take_lost(struct trial *t);
 /* The reply that a worker gives when it has made the keys. */
 const char *trial_take_keys(struct trial *t, const char *public_key);
 
+/* "{"servers":[]}" for "GET /servers?...". */
+const char *trial_nothing(const struct trial *t, const char *question);
+
 /* "deleted", "gone" or "kept"; "none" of what is in no receipt, "unknown" of
  * what is still recorded, or never was. */
 const char *trial_fate(

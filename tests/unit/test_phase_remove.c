@@ -67,9 +67,9 @@ Test(phase_remove, many_in_turns)
 	for (int i = 0; i < 20; i++)
 		trial_recorded(&t, RESOURCE_SERVER, "worker", i, 100 + i);
 	for (int i = 0; i < 20; i++) {
-		cr_assert_str_eq(trial_ask(&t),
-			arena_format(t.facts.arena, "DELETE /servers/%d",
-				100 + i));
+		cr_assert_str_eq(
+			trial_ask(&t), arena_format(t.facts.arena,
+					       "DELETE /servers/%d", 100 + i));
 		cr_assert_lt(t.ask.more_count, ASK_MOST);
 		takes(&t, 200, "{}", "next");
 	}

@@ -49,6 +49,49 @@ Test(phase_remove_networks, networks_without_listing_them_twice)
 	cr_assert(t.facts.swept);
 }
 
+/* Somebody took its label off: no list shows it, and who is on it. */
+Test(phase_remove_networks, that_lost_their_label_keep_their_neighbours)
+{
+	static const char *const phases[] = {"networks", "sweep"};
+
+	for (size_t i = 0; i < COUNT(phases); i++) {
+		begin(phases[i]);
+		trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+		asks(&t, NETWORKS);
+		takes(&t, 200, EMPTY("networks"), "next");
+		while (t.replied)
+			takes(&t, 200, trial_nothing(&t, trial_ask(&t)),
+				"next");
+		asks(&t, "GET /networks/2");
+		takes(&t, 200,
+			"{\"network\":{\"id\":2,\"name\":\"net\","
+			"\"servers\":[11]}}",
+			"next");
+		asks(&t, "GET /servers/11");
+		takes(&t, 200, "{\"server\":{\"id\":11,\"name\":\"bastion\"}}",
+			"next");
+		asks(&t, "failed retry neighbours");
+		says(&t, "bastion");
+		cr_assert(known("network"));
+		if (i + 1 < COUNT(phases))
+			trial_end(&t);
+	}
+}
+
+Test(phase_remove_networks, that_are_gone_are_looked_at_in_vain)
+{
+	begin("networks");
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	asks(&t, NETWORKS);
+	takes(&t, 200, EMPTY("networks"), "next");
+	asks(&t, "GET /networks/2");
+	takes(&t, 404, ERROR("not_found"), "next");
+	asks(&t, "DELETE /networks/2");
+	takes(&t, 404, ERROR("not_found"), "next");
+	asks(&t, "done");
+	cr_assert_str_eq(trial_fate(&t, RESOURCE_NETWORK, 2), "gone");
+}
+
 #define MEMBERS(balancers, servers)                                            \
 	"{\"networks\":[{\"id\":2," OUR_LABEL                                  \
 	",\"load_balancers\":[" balancers "],\"servers\":[" servers "]}]}"

@@ -37,8 +37,8 @@ static void check_plan(enum goal goal)
 		 * is in range, and each phase can be reached. */
 		cr_assert_eq(phase->needs & ~before, 0,
 			"%s needs what comes later", phase->name);
-		cr_assert(phase->needs || i == 0 || phase->halts, "%s needs nothing",
-			phase->name);
+		cr_assert(phase->needs || i == 0 || phase->halts,
+			"%s needs nothing", phase->name);
 		before |= PHASE_BIT(i);
 	}
 }

@@ -303,6 +303,20 @@ bool remove_learn_listed(struct facts *facts, enum resource_kind kind,
 	return true;
 }
 
+static void learn_network(struct facts *facts, const struct seen *seen)
+{
+	struct found *members = facts->memory.members;
+	struct err ignored = {0};
+	struct json_in in = {seen->object, "network", &ignored};
+
+	judge(facts, RESOURCE_NETWORK, seen);
+	if (!is_known(facts, RESOURCE_NETWORK, seen->id))
+		return;
+	remove_add_ids(
+		facts, &in, "load_balancers", &members[RESOURCE_LOAD_BALANCER]);
+	remove_add_ids(facts, &in, "servers", &members[RESOURCE_SERVER]);
+}
+
 bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
 	const struct reply *reply, struct err *err)
 {
@@ -315,7 +329,10 @@ bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
 	}
 	if (!reply_resource(reply, kind, &seen, err))
 		return false;
-	judge(facts, kind, &seen);
+	if (kind == RESOURCE_NETWORK)
+		learn_network(facts, &seen);
+	else
+		judge(facts, kind, &seen);
 	/* Whatever the answer says its id is, this one has been asked for. */
 	found_add(facts->arena, &facts->memory.judged[kind], id, "");
 	return true;
@@ -324,8 +341,6 @@ bool remove_learn_one(struct facts *facts, enum resource_kind kind, int64_t id,
 bool remove_learn_networks(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
-	struct found *members = facts->memory.members;
-	struct err ignored = {0};
 	struct seen seen;
 
 	if (!phase_is_list(reply, RESOURCE_NETWORK, err))
@@ -335,14 +350,7 @@ bool remove_learn_networks(
 		if (!reply_list_resource(
 			    reply, RESOURCE_NETWORK, i, &seen, err))
 			return false;
-		judge(facts, RESOURCE_NETWORK, &seen);
-		if (!is_known(facts, RESOURCE_NETWORK, seen.id))
-			continue;
-		struct json_in in = {seen.object, "network", &ignored};
-		remove_add_ids(facts, &in, "load_balancers",
-			&members[RESOURCE_LOAD_BALANCER]);
-		remove_add_ids(
-			facts, &in, "servers", &members[RESOURCE_SERVER]);
+		learn_network(facts, &seen);
 	}
 	return true;
 }
@@ -396,18 +404,20 @@ bool remove_has_unknown_fronts(const struct facts *facts)
 }
 
 /*
- * What a teardown has found by itself was looked at when it was recorded, and
- * what is at it was recorded with it.
+ * A server that a teardown has found by itself was looked at when it was
+ * recorded, and what is at it was recorded with it. Who is on a network is seen
+ * there and nowhere else.
  */
-int64_t remove_next_unlabelled(const struct facts *facts)
+int64_t remove_next_unlabelled(
+	const struct facts *facts, enum resource_kind kind)
 {
-	enum resource_kind kind = RESOURCE_SERVER;
-
 	for (size_t i = 0; i < facts->resource_count; i++) {
 		const struct fact_resource *fact = &facts->resources[i];
 		if (fact->resource.kind == kind && !fact->seen &&
 			fact->change != CHANGE_REMOVE &&
-			strcmp(fact->resource.phase, kind_plural(kind)) != 0 &&
+			(kind == RESOURCE_NETWORK ||
+				strcmp(fact->resource.phase,
+					kind_plural(kind)) != 0) &&
 			!found_has(
 				&facts->memory.judged[kind], fact->resource.id))
 			return fact->resource.id;

@@ -98,7 +98,8 @@ static bool was_seen_to(const struct facts *facts, enum resource_kind kind)
  */
 bool remove_wants_list(const struct facts *facts, enum resource_kind kind)
 {
-	if (kind == RESOURCE_NETWORK || facts->memory.glanced_kinds & 1u << kind)
+	if (kind == RESOURCE_NETWORK ||
+		facts->memory.glanced_kinds & 1u << kind)
 		return false;
 	if (remove_is_lent(kind))
 		return facts->phase->by_label;
@@ -212,8 +213,7 @@ static void erase_request(struct facts *facts,
 	long long id = (long long)victim->resource.id;
 
 	if (victim->attached)
-		request_post(request, facts->arena, NULL,
-			"/%s/%lld/actions/%s",
+		request_post(request, facts->arena, NULL, "/%s/%lld/actions/%s",
 			kind_plural(victim->resource.kind), id,
 			victim->resource.kind == RESOURCE_VOLUME ? "detach"
 								 : "unassign");

@@ -170,28 +170,57 @@ enum verdict glance_take(
 	return VERDICT_NEXT;
 }
 
-/* ---- learn: the cluster's network, and who is on it ---- */
+/*
+ * ---- learn: the cluster's network, and who is on it ----
+ *
+ * One that somebody took the label off is in no list, but recorded.
+ */
 
 bool learn_met(const struct facts *facts)
 {
-	return facts->memory.networks_known || !looks_at_network(facts);
+	if (!looks_at_network(facts))
+		return true;
+	return facts->memory.networks_known &&
+	       !remove_next_unlabelled(facts, RESOURCE_NETWORK);
 }
 
 bool learn_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	request_get(&ask->request, facts->arena,
-		"/networks?label_selector=%s&per_page=%d&page=%d",
-		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
+	if (facts->memory.networks_known)
+		request_get(&ask->request, facts->arena, "/networks/%lld",
+			(long long)remove_next_unlabelled(
+				facts, RESOURCE_NETWORK));
+	else
+		request_get(&ask->request, facts->arena,
+			"/networks?label_selector=%s&per_page=%d&page=%d",
+			facts_cluster_selector(facts), PER_PAGE,
+			phase_page(facts));
 	return true;
+}
+
+static enum verdict take_lone_network(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	enum resource_kind kind = RESOURCE_NETWORK;
+
+	return remove_learn_one(facts, kind,
+		       remove_next_unlabelled(facts, kind), reply, err)
+		       ? VERDICT_NEXT
+		       : VERDICT_FAILED;
 }
 
 enum verdict learn_take(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
-	if (reply->class != REPLY_OK)
+	bool alone = facts->memory.networks_known;
+
+	if (reply->class != REPLY_OK &&
+		!(alone && reply->class == REPLY_NOT_FOUND))
 		return phase_otherwise(
 			facts, reply, "Looking for the network", err);
+	if (alone)
+		return take_lone_network(facts, reply, err);
 	if (!remove_learn_networks(facts, reply, err))
 		return VERDICT_FAILED;
 	facts->memory.networks_known = !phase_turn_page(facts, reply);
@@ -210,7 +239,8 @@ bool survey_met(const struct facts *facts)
 	if (!facts->phase->surveys &&
 		facts->phase->kind != RESOURCE_LOAD_BALANCER)
 		return true;
-	return facts->memory.servers_known && !remove_next_unlabelled(facts);
+	return facts->memory.servers_known &&
+	       !remove_next_unlabelled(facts, RESOURCE_SERVER);
 }
 
 bool survey_ask(struct facts *facts, struct ask *ask, struct err *err)
@@ -218,7 +248,8 @@ bool survey_ask(struct facts *facts, struct ask *ask, struct err *err)
 	(void)err;
 	if (facts->memory.servers_known) {
 		request_get(&ask->request, facts->arena, "/servers/%lld",
-			(long long)remove_next_unlabelled(facts));
+			(long long)remove_next_unlabelled(
+				facts, RESOURCE_SERVER));
 		return true;
 	}
 	request_get(&ask->request, facts->arena,
@@ -234,7 +265,7 @@ static enum verdict take_unlabelled(
 		return phase_otherwise(
 			facts, reply, "Looking at a server", err);
 	if (!remove_learn_one(facts, RESOURCE_SERVER,
-		    remove_next_unlabelled(facts), reply, err))
+		    remove_next_unlabelled(facts, RESOURCE_SERVER), reply, err))
 		return VERDICT_FAILED;
 	facts->memory.again = facts->memory.leaving = false;
 	return VERDICT_NEXT;
