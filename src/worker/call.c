@@ -51,8 +51,8 @@ static void answer(struct worker *worker, struct call *call)
 }
 
 /* With an identity of our own, for as long as the request may take. */
-static void send_to_cluster(struct worker *worker, struct call *call,
-	const struct request *request)
+static void send_to_cluster(
+	struct worker *worker, struct call *call, const struct request *request)
 {
 	const struct flight *flight = call->asker;
 	struct cluster_identity identity = {0};

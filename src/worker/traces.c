@@ -270,8 +270,7 @@ static void add_call(struct worker *worker, const struct call *call,
 	snprintf(span.name, sizeof span.name, "%s %s",
 		method_word(call->method),
 		call->to_cluster ? "cluster" : call->kind);
-	span_add_text(
-		&span, "http.request.method", method_word(call->method));
+	span_add_text(&span, "http.request.method", method_word(call->method));
 	span_add_i64(&span, "http.response.status_code", call->reply.status);
 	add(worker->traces, &span);
 }

@@ -77,7 +77,8 @@ static enum MHD_Result say_much(struct MHD_Connection *connection, size_t size)
 	char *text = memory_new(size + 1);
 
 	memset(text, ' ', size);
-	memcpy(text, "{}", 2);
+	text[0] = '{';
+	text[1] = '}';
 	enum MHD_Result result = say(connection, 200, text, NULL);
 	free(text);
 	return result;
