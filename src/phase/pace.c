@@ -13,7 +13,9 @@ enum {
 	LOOK_LEAST_MS = 50,
 	/* Parts of the age at which it is over. */
 	CLOSE_PART = 48, /* nearer than that to "too soon" is near enough */
-	STEP_PART = 4,   /* of what lies between them */
+	FAR_PART = 8,
+	STEP_PART = 4,     /* of what lies between them, ... */
+	FAR_STEP_PART = 2, /* ... and when they are far from each other */
 	/* Of an age that was too soon, for each time in a row that was not: so
 	 * it is soon forgotten when all goes faster from now on. */
 	FADE_PART = 4096,
@@ -96,7 +98,9 @@ static void approach(struct pace *pace)
 {
 	int64_t between_ms = pace->over_ms - pace->running_ms;
 
-	if (between_ms > pace->over_ms / CLOSE_PART)
+	if (between_ms > pace->over_ms / FAR_PART)
+		pace->over_ms -= between_ms / FAR_STEP_PART;
+	else if (between_ms > pace->over_ms / CLOSE_PART)
 		pace->over_ms -= between_ms / STEP_PART;
 }
 
