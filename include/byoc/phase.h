@@ -275,6 +275,8 @@ struct ask {
 	size_t action_count;
 };
 
+/* The first one is `request`; n is at most more_count. */
+struct request *ask_nth(struct ask *ask, size_t n);
 /* Frees what the requests hold. */
 void ask_clear(struct ask *ask);
 

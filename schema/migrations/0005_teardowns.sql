@@ -69,6 +69,8 @@ BEGIN
     FROM c;
 END $$;
 
+-- ---- Asked for once more ----
+
 -- A teardown that is asked for once more, while it is under way, takes over
 -- what it is told now, and looks at once at what it waits for. False: there is
 -- none.

@@ -149,14 +149,21 @@ static bool credential_ready(
 	return ready;
 }
 
+PGresult *console_cluster_of_name(PGconn *connection, const char *credential,
+	const char *name, struct err *err)
+{
+	return console_rows(
+		connection, sql_of_name, PARAMS(credential, name), err);
+}
+
 /* Who asks twice, because the first answer was lost, would pay twice. */
 static bool name_free(struct console *console, const struct cluster_wish *wish,
 	struct err *err)
 {
 	if (wish->same_name)
 		return true;
-	PGresult *row = console_rows(console->connection, sql_of_name,
-		PARAMS(wish->credential_id, wish->name), err);
+	PGresult *row = console_cluster_of_name(
+		console->connection, wish->credential_id, wish->name, err);
 	bool is_free = row && PQntuples(row) == 0;
 
 	if (row && !is_free)

@@ -42,6 +42,11 @@ bool console_version_fits(int version, struct err *err);
 PGresult *console_rows(PGconn *connection, const char *sql,
 	struct params params, struct err *err);
 
+/* clusters.c: the oldest cluster of that name that a credential has, as a row
+ * of id and status; no row: it has none. NULL on failure; the caller clears. */
+PGresult *console_cluster_of_name(PGconn *connection, const char *credential,
+	const char *name, struct err *err);
+
 /* Runs a statement whose rows do not matter. */
 bool console_run(PGconn *connection, const char *sql, struct params params,
 	struct err *err);

@@ -27,10 +27,6 @@ static const char sql_create[] =
 	" coalesce($8::cidr[], '{}'), coalesce($9, 'none'),"
 	" coalesce($10, 'baseline'), $11)";
 
-static const char sql_of_name[] =
-	"SELECT status FROM byoc.clusters WHERE credential_id = $1"
-	" AND name = $2 AND status <> 'deleted' LIMIT 1";
-
 static const char sql_provision[] =
 	"SELECT byoc.enqueue('cluster.provision', $1::uuid)";
 
@@ -135,13 +131,13 @@ static bool name_free(struct api *api, const struct wish *wish, struct err *err)
 {
 	if (wish->same_name)
 		return true;
-	PGresult *rows = console_rows(api->connection, sql_of_name,
-		PARAMS(wish->credential, wish->name), err);
+	PGresult *rows = console_cluster_of_name(
+		api->connection, wish->credential, wish->name, err);
 	if (rows && PQntuples(rows) > 0)
 		err_set(err, ERR_REFUSED, "name_taken",
 			"This credential has a cluster '%s' already (%s): "
 			"choose another name, or allow the same name.",
-			wish->name, PQgetvalue(rows, 0, 0));
+			wish->name, PQgetvalue(rows, 0, 1));
 	PQclear(rows);
 	return !err->kind;
 }

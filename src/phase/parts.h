@@ -42,6 +42,11 @@ bool phase_is_action_list(const struct reply *reply, struct err *err);
 /* Turns to the next page; false when the list has been read to its end. */
 bool phase_turn_page(struct facts *facts, const struct reply *reply);
 int phase_page(const struct facts *facts);
+/* Asks for a page of what bears the cluster's label, of one kind. */
+void phase_ask_list(const struct facts *facts, struct request *request,
+	enum resource_kind kind, int page);
+/* Makes room in `ask` for so many requests beside each other: see ask_nth(). */
+void phase_ask_beside(struct facts *facts, struct ask *ask, size_t count);
 
 /* "load balancer", for sentences. */
 const char *kind_noun(enum resource_kind kind);
@@ -265,8 +270,6 @@ bool remove_is_member(enum resource_kind kind);
 bool remove_is_sweep(const struct facts *facts);
 /* remove.c: is the kind to be listed? */
 bool remove_wants_list(const struct facts *facts, enum resource_kind kind);
-/* Makes room in `ask` for so many requests beside each other. */
-void remove_ask_for(struct facts *facts, struct ask *ask, size_t count);
 /* Is one of this kind recorded, and not merely seen at a server? */
 bool remove_is_recorded(const struct facts *facts, enum resource_kind kind);
 

@@ -27,11 +27,15 @@ static const char *const fate_text[] = {
 _Static_assert(COUNT(fate_text) == FATE_COUNT, "name every fate");
 const struct words fate_words = {"fate", fate_text, FATE_COUNT};
 
+struct request *ask_nth(struct ask *ask, size_t n)
+{
+	return n ? &ask->more[n - 1] : &ask->request;
+}
+
 void ask_clear(struct ask *ask)
 {
-	request_clear(&ask->request);
-	for (size_t i = 0; i < ask->more_count; i++)
-		request_clear(&ask->more[i]);
+	for (size_t n = 0; n <= ask->more_count; n++)
+		request_clear(ask_nth(ask, n));
 	ask->more_count = 0;
 }
 
@@ -174,6 +178,20 @@ bool phase_turn_page(struct facts *facts, const struct reply *reply)
 int phase_page(const struct facts *facts)
 {
 	return facts->memory.page ? facts->memory.page : 1;
+}
+
+void phase_ask_list(const struct facts *facts, struct request *request,
+	enum resource_kind kind, int page)
+{
+	request_get(request, facts->arena,
+		"/%s?label_selector=%s&per_page=%d&page=%d", kind_plural(kind),
+		facts_cluster_selector(facts), PER_PAGE, page);
+}
+
+void phase_ask_beside(struct facts *facts, struct ask *ask, size_t count)
+{
+	ask->more_count = count - 1;
+	ask->more = arena_take(facts->arena, count * sizeof *ask->more);
 }
 
 const char *kind_noun(enum resource_kind kind)

@@ -74,8 +74,7 @@ static void send_to_cluster(
 
 static void send_one(struct worker *worker, struct flight *flight, size_t nth)
 {
-	const struct request *request =
-		nth ? &flight->ask.more[nth - 1] : &flight->ask.request;
+	const struct request *request = ask_nth(&flight->ask, nth);
 	struct call *call = call_new(worker, flight);
 
 	call->asker = flight;

@@ -2,12 +2,13 @@
 
 import collections
 import os
+import subprocess
 import tempfile
 import unittest
 import uuid
 
 import openapi
-from world import World
+from world import World, program
 
 CLUSTER = "mengi.cloud/cluster"
 # What a project can hold, but for what only tells of the past.
@@ -160,6 +161,16 @@ class SystemCase(unittest.TestCase):
             " SELECT byoc.enqueue('cluster.provision', %s, %s)",
             cluster, name, credential, location, cluster, trace)
         return cluster
+
+    def start_watching(self, cluster):
+        """`byoc cluster watch`, whose lines can be read; ends with the test."""
+        watch = subprocess.Popen(
+            [program("byoc"), "cluster", "watch", cluster], text=True,
+            stdout=subprocess.PIPE, env=self.world.environment)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
+        self.addCleanup(watch.stdout.close)
+        return watch
 
     def run_through(self, type="dedicated", workers=0, **options):
         """A cluster from nothing to nothing, undisturbed."""

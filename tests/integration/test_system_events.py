@@ -149,12 +149,7 @@ class Events(SystemCase):
     def test_watching_what_waits_asks_the_database_nothing(self):
         self.sim.disturb(server="*-worker-0", fate="absent")
         cluster = self.world.create_cluster("shop", workers=1)
-        watch = subprocess.Popen(
-            [program("byoc"), "cluster", "watch", cluster], text=True,
-            stdout=subprocess.PIPE, env=self.world.environment)
-        self.addCleanup(watch.wait)
-        self.addCleanup(watch.kill)
-        self.addCleanup(watch.stdout.close)
+        watch = self.start_watching(cluster)
         lacks = f"1 of 2 nodes are ready; waiting for shop-{cluster[:8]}"
         line = next(line for line in watch.stdout if lacks in line)
         self.assertRegex(line, "phase +ready +waiting +1 of 2")

@@ -15,7 +15,6 @@ import yaml
 from bootstrap_helpers import require
 from sim import wait_for
 from system_case import SystemCase
-from world import program
 
 
 # One of the only pod has to stay.
@@ -67,9 +66,7 @@ class Ready(SystemCase):
     def test_a_node_that_never_joins_is_waited_for_by_its_name(self):
         self.sim.disturb(server="*-worker-1", fate="absent")
         cluster = self.world.create_cluster("shop", workers=2)
-        watch = subprocess.Popen(
-            [program("byoc"), "cluster", "watch", cluster], text=True,
-            stdout=subprocess.PIPE, env=self.world.environment)
+        watch = self.start_watching(cluster)
         lacks = ("2 of 3 nodes are ready; waiting for "
                  f"shop-{cluster[:8]}-worker-1")
         self.assertWaitsFor(cluster, lacks)

@@ -37,10 +37,8 @@ bool look_met(const struct facts *facts)
 bool look_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	request_get(&ask->request, facts->arena,
-		"/%s?label_selector=%s&per_page=%d&page=%d",
-		kind_plural((enum resource_kind)kind_of(facts)),
-		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
+	phase_ask_list(facts, &ask->request, (enum resource_kind)kind_of(facts),
+		phase_page(facts));
 	return true;
 }
 

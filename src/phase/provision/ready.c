@@ -129,9 +129,8 @@ static bool addresses_met(const struct facts *facts)
 static bool addresses_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	request_get(&ask->request, facts->arena,
-		"/servers?label_selector=%s&per_page=%d&page=%d",
-		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
+	phase_ask_list(
+		facts, &ask->request, RESOURCE_SERVER, phase_page(facts));
 	return true;
 }
 

@@ -130,10 +130,7 @@ static bool list_met(const struct facts *facts)
 static bool list_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	request_get(&ask->request, facts->arena,
-		"/%s?label_selector=%s&per_page=%d&page=%d",
-		kind_plural(kind_of(facts)), facts_cluster_selector(facts),
-		PER_PAGE, phase_page(facts));
+	phase_ask_list(facts, &ask->request, kind_of(facts), phase_page(facts));
 	return true;
 }
 
@@ -229,10 +226,10 @@ static bool erase_ask(struct facts *facts, struct ask *ask, struct err *err)
 	size_t *victims = facts->memory.asked_of;
 	size_t count = list_victims(facts, victims);
 
-	remove_ask_for(facts, ask, count);
+	phase_ask_beside(facts, ask, count);
 	for (size_t i = 0; i < count; i++)
 		erase_request(facts, &facts->resources[victims[i]],
-			i ? &ask->more[i - 1] : &ask->request, err);
+			ask_nth(ask, i), err);
 	return !err->kind;
 }
 

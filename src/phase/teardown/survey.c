@@ -47,9 +47,7 @@ bool prove_ask(struct facts *facts, struct ask *ask, struct err *err)
 
 	if (kind == RESOURCE_KIND_COUNT)
 		return refuse_project(err);
-	request_get(&ask->request, facts->arena,
-		"/%s?label_selector=%s&per_page=%d&page=1", kind_plural(kind),
-		facts_cluster_selector(facts), PER_PAGE);
+	phase_ask_list(facts, &ask->request, kind, 1);
 	return true;
 }
 
@@ -121,12 +119,6 @@ static size_t list_kinds(const struct facts *facts, size_t *kinds)
 	return count;
 }
 
-void remove_ask_for(struct facts *facts, struct ask *ask, size_t count)
-{
-	ask->more_count = count - 1;
-	ask->more = arena_take(facts->arena, count * sizeof *ask->more);
-}
-
 bool glance_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	size_t *kinds = facts->memory.asked_of;
@@ -138,12 +130,10 @@ bool glance_ask(struct facts *facts, struct ask *ask, struct err *err)
 		ask->kind = ASK_NOTHING;
 		return true;
 	}
-	remove_ask_for(facts, ask, count);
+	phase_ask_beside(facts, ask, count);
 	for (size_t i = 0; i < count; i++)
-		request_get(i ? &ask->more[i - 1] : &ask->request, facts->arena,
-			"/%s?label_selector=%s&per_page=%d&page=1",
-			kind_plural((enum resource_kind)kinds[i]),
-			facts_cluster_selector(facts), PER_PAGE);
+		phase_ask_list(facts, ask_nth(ask, i),
+			(enum resource_kind)kinds[i], 1);
 	return true;
 }
 
@@ -170,11 +160,27 @@ enum verdict glance_take(
 	return VERDICT_NEXT;
 }
 
-/*
- * ---- learn: the cluster's network, and who is on it ----
- *
- * One that somebody took the label off is in no list, but recorded.
- */
+/* ---- One that somebody took the label off: in no list, but recorded ---- */
+
+static void ask_lone(const struct facts *facts, enum resource_kind kind,
+	struct request *request)
+{
+	request_get(request, facts->arena, "/%s/%lld", kind_plural(kind),
+		(long long)remove_next_unlabelled(facts, kind));
+}
+
+static enum verdict take_lone(struct facts *facts, enum resource_kind kind,
+	const char *doing, const struct reply *reply, struct err *err)
+{
+	if (reply->class != REPLY_OK && reply->class != REPLY_NOT_FOUND)
+		return phase_otherwise(facts, reply, doing, err);
+	return remove_learn_one(facts, kind,
+		       remove_next_unlabelled(facts, kind), reply, err)
+		       ? VERDICT_NEXT
+		       : VERDICT_FAILED;
+}
+
+/* ---- learn: the cluster's network, and who is on it ---- */
 
 bool learn_met(const struct facts *facts)
 {
@@ -188,39 +194,22 @@ bool learn_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
 	if (facts->memory.networks_known)
-		request_get(&ask->request, facts->arena, "/networks/%lld",
-			(long long)remove_next_unlabelled(
-				facts, RESOURCE_NETWORK));
+		ask_lone(facts, RESOURCE_NETWORK, &ask->request);
 	else
-		request_get(&ask->request, facts->arena,
-			"/networks?label_selector=%s&per_page=%d&page=%d",
-			facts_cluster_selector(facts), PER_PAGE,
+		phase_ask_list(facts, &ask->request, RESOURCE_NETWORK,
 			phase_page(facts));
 	return true;
-}
-
-static enum verdict take_lone_network(
-	struct facts *facts, const struct reply *reply, struct err *err)
-{
-	enum resource_kind kind = RESOURCE_NETWORK;
-
-	return remove_learn_one(facts, kind,
-		       remove_next_unlabelled(facts, kind), reply, err)
-		       ? VERDICT_NEXT
-		       : VERDICT_FAILED;
 }
 
 enum verdict learn_take(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
-	bool alone = facts->memory.networks_known;
+	static const char doing[] = "Looking for the network";
 
-	if (reply->class != REPLY_OK &&
-		!(alone && reply->class == REPLY_NOT_FOUND))
-		return phase_otherwise(
-			facts, reply, "Looking for the network", err);
-	if (alone)
-		return take_lone_network(facts, reply, err);
+	if (facts->memory.networks_known)
+		return take_lone(facts, RESOURCE_NETWORK, doing, reply, err);
+	if (reply->class != REPLY_OK)
+		return phase_otherwise(facts, reply, doing, err);
 	if (!remove_learn_networks(facts, reply, err))
 		return VERDICT_FAILED;
 	facts->memory.networks_known = !phase_turn_page(facts, reply);
@@ -246,29 +235,23 @@ bool survey_met(const struct facts *facts)
 bool survey_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	if (facts->memory.servers_known) {
-		request_get(&ask->request, facts->arena, "/servers/%lld",
-			(long long)remove_next_unlabelled(
-				facts, RESOURCE_SERVER));
-		return true;
-	}
-	request_get(&ask->request, facts->arena,
-		"/servers?label_selector=%s&per_page=%d&page=%d",
-		facts_cluster_selector(facts), PER_PAGE, phase_page(facts));
+	if (facts->memory.servers_known)
+		ask_lone(facts, RESOURCE_SERVER, &ask->request);
+	else
+		phase_ask_list(facts, &ask->request, RESOURCE_SERVER,
+			phase_page(facts));
 	return true;
 }
 
 static enum verdict take_unlabelled(
 	struct facts *facts, const struct reply *reply, struct err *err)
 {
-	if (reply->class != REPLY_OK && reply->class != REPLY_NOT_FOUND)
-		return phase_otherwise(
-			facts, reply, "Looking at a server", err);
-	if (!remove_learn_one(facts, RESOURCE_SERVER,
-		    remove_next_unlabelled(facts, RESOURCE_SERVER), reply, err))
-		return VERDICT_FAILED;
-	facts->memory.again = facts->memory.leaving = false;
-	return VERDICT_NEXT;
+	enum verdict verdict = take_lone(
+		facts, RESOURCE_SERVER, "Looking at a server", reply, err);
+
+	if (verdict == VERDICT_NEXT)
+		note_servers(facts);
+	return verdict;
 }
 
 enum verdict survey_take(
