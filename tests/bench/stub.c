@@ -16,6 +16,10 @@ struct upload {
 	bool seen;
 };
 
+/* Above what all workers of a run open together. By default the library takes
+ * in 1,020, and leaves the next ones waiting without a word. */
+enum { CONNECTIONS = 4096 };
+
 static long last_id;
 
 static const struct {
@@ -105,7 +109,8 @@ int main(void)
 	 * sleeps while there is something to read. */
 	struct MHD_Daemon *daemon = MHD_start_daemon(
 		MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL, handle, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, forget, NULL, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_END);
 	if (!daemon)
 		return EXIT_FAILURE;
 	printf("%u\n",
