@@ -75,9 +75,8 @@ GRANT INSERT (id, name, credential_id, location, type, workers, server_type,
               api_sources, ssh_sources, pod_security, ingress, protected),
       SELECT (id, name, credential_id, location, type, workers, server_type,
               gateway_type, api_sources, ssh_sources, pod_security, ingress,
-              was_ready, protected, status, goal, run, phases_total,
-              phases_done, code, reason, sequence, traceparent,
-              requested_goal, requested_at, removal, swept_at,
+              was_ready, protected, status, goal, run, code, reason,
+              traceparent, requested_goal, requested_at, removal, swept_at,
               ssh_public_key, created_at, changed_at)
     ON byoc.clusters TO byoc_dashboard;
 
@@ -85,7 +84,7 @@ GRANT SELECT (cluster_id, run, phase, index, needs, status, failures, code,
               reason, started_at, finished_at)
     ON byoc.phases TO byoc_dashboard;
 
-GRANT SELECT ON byoc.resources, byoc.receipts, byoc.events,
+GRANT SELECT ON byoc.progress, byoc.resources, byoc.receipts, byoc.events,
     byoc.schema_migrations TO byoc_dashboard;
 
 GRANT EXECUTE ON FUNCTION
@@ -109,20 +108,21 @@ GRANT SELECT,
 -- The SSH key's private half is for operators; workers make it, and that's it.
 GRANT SELECT (id, name, credential_id, location, type, workers, server_type,
               gateway_type, api_sources, ssh_sources, pod_security,
-              ingress, was_ready, status, goal, run, phases_total,
-              phases_done, code, reason, sequence, traceparent,
-              requested_goal, requested_at, ssh_public_key,
+              ingress, was_ready, status, goal, run, code, reason,
+              traceparent, requested_goal, requested_at, ssh_public_key,
               sealed_authorities, sealed_join_token, created_at, changed_at,
               active, token_version, protected,
               refused_at, requested_options, removal, survey, proven_version,
               swept_at),
       UPDATE (server_type, gateway_type, was_ready, status, goal, run,
-              phases_total, phases_done, code, reason, sequence, traceparent,
-              requested_goal, requested_at, ssh_public_key,
-              sealed_ssh_private_key, sealed_authorities, sealed_join_token,
-              token_version, refused_at, requested_options,
+              code, reason, traceparent, requested_goal, requested_at,
+              ssh_public_key, sealed_ssh_private_key, sealed_authorities,
+              sealed_join_token, token_version, refused_at, requested_options,
               removal, survey, proven_version, swept_at)
     ON byoc.clusters TO byoc_worker;
+
+GRANT SELECT, UPDATE (sequence, phases_total, phases_done)
+    ON byoc.progress TO byoc_worker;
 
 GRANT SELECT,
       INSERT (cluster_id, run, phase, index, needs, status, job_id, due_at,

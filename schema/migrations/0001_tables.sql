@@ -101,12 +101,8 @@ CREATE TABLE byoc.clusters (
         OR goal IN ('refresh', 'repair', 'sweep', 'survey')) STORED,
     -- the one current run: jobs of any other are void
     run integer NOT NULL DEFAULT 0 CHECK (run >= 0),
-    -- its phases, and how many of them are done: told in every event
-    phases_total integer NOT NULL DEFAULT 0,
-    phases_done integer NOT NULL DEFAULT 0,
     code text,
     reason text,
-    sequence bigint NOT NULL DEFAULT 0,
     traceparent text,
     -- what was asked for by byoc.enqueue and has not begun yet
     requested_goal text
@@ -148,6 +144,28 @@ CREATE INDEX clusters_status ON byoc.clusters (status); -- they are counted
 CREATE INDEX clusters_credential ON byoc.clusters (credential_id);
 CREATE INDEX clusters_requested ON byoc.clusters (requested_at)
     WHERE requested_at IS NOT NULL; -- for the watchdog
+
+-- What every job moves on, apart from the cluster's wide row and its checks:
+-- changed under the lock on that row only.
+CREATE TABLE byoc.progress (
+    cluster_id uuid PRIMARY KEY REFERENCES byoc.clusters ON DELETE CASCADE,
+    -- of the newest event
+    sequence bigint NOT NULL DEFAULT 0,
+    -- the phases of the current run, and how many of them are done
+    phases_total integer NOT NULL DEFAULT 0,
+    phases_done integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+CREATE FUNCTION byoc.add_progress() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO byoc.progress (cluster_id) SELECT id FROM added;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER clusters_progress AFTER INSERT ON byoc.clusters
+REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION byoc.add_progress();
 
 CREATE TABLE byoc.phases (
     cluster_id uuid NOT NULL REFERENCES byoc.clusters ON DELETE CASCADE,
@@ -192,6 +210,24 @@ CREATE TABLE byoc.phases (
 -- within the page.
 CREATE INDEX phases_due ON byoc.phases (due_at) WHERE due_at IS NOT NULL;
 
+-- A resource as a worker reads it. It is read with every lease of its cluster,
+-- and written once: so it is put together then, and as text, which is cheapest.
+CREATE FUNCTION byoc.resource_text(kind text, hetzner_id bigint, name text,
+                                   phase text, index integer,
+                                   public_address inet, private_address inet,
+                                   actions bigint[], why text)
+RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN '{"kind":"' || kind || '","id":' || hetzner_id
+           || ',"name":' || to_json(name)
+           || ',"phase":"' || phase || '","index":' || index
+           || coalesce(',"public_address":"' || host(public_address) || '"', '')
+           || coalesce(',"private_address":"' || host(private_address) || '"',
+                       '')
+           || ',"actions":' || array_to_json(actions)
+           || coalesce(',"why":' || to_json(why), '') || '}';
+END $$;
+
 CREATE TABLE byoc.resources (
     cluster_id uuid NOT NULL REFERENCES byoc.clusters ON DELETE CASCADE,
     kind text NOT NULL
@@ -208,6 +244,9 @@ CREATE TABLE byoc.resources (
     actions bigint[] NOT NULL DEFAULT '{}',
     -- of what was found and not made: why it goes with the cluster
     why text,
+    lease_text json GENERATED ALWAYS AS (byoc.resource_text(
+        kind, hetzner_id, name, phase, index, public_address, private_address,
+        actions, why)) STORED,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (cluster_id, kind, hetzner_id),
     UNIQUE (cluster_id, phase, index)
@@ -238,7 +277,7 @@ CREATE TABLE byoc.events (
     sequence bigint NOT NULL,
     -- 'running', 'phase.done', ...; the prefix is told by the subject
     name text NOT NULL,
-    data jsonb NOT NULL,
+    data json NOT NULL, -- as it goes out
     traceparent text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK (num_nonnulls(cluster_id, credential_id) = 1)

@@ -233,11 +233,6 @@ BEGIN
 
     UPDATE byoc.clusters c
     SET run = c.run + 1, goal = new_goal, traceparent = new_trace,
-        phases_done = 0,
-        -- What never had a run has nothing at Hetzner: it takes no token to end
-        -- it.
-        phases_total = CASE WHEN new_goal = 'teardown' AND c.run = 0 THEN 0
-                            ELSE jsonb_array_length(plan) END,
         token_version = CASE new_goal WHEN 'repair' THEN c.token_version
                                       ELSE start_run.token_version END,
         code = NULL, reason = NULL,
@@ -263,10 +258,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
-    SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
-    FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[])
-    WHERE new_goal <> 'teardown' OR new_run > 1;
+    -- What never had a run has nothing at Hetzner: it takes no token to end it.
+    IF new_goal = 'teardown' AND new_run = 1 THEN
+        plan := '[]';
+    END IF;
+    PERFORM byoc.add_phases(cluster, new_run, plan);
     IF new_goal <> 'refresh' THEN
         PERFORM byoc.emit_clusters(ARRAY[cluster], CASE new_goal
                                        WHEN 'repair' THEN 'repairing' END);
@@ -276,6 +272,17 @@ BEGIN
         PERFORM byoc.finish_clusters(ARRAY[cluster]);
     END IF;
     RETURN new_run;
+END $$;
+
+CREATE FUNCTION byoc.add_phases(cluster uuid, new_run integer, plan jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE byoc.progress
+    SET phases_total = jsonb_array_length(plan), phases_done = 0
+    WHERE cluster_id = cluster;
+    INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
+    SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
+    FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[]);
 END $$;
 
 -- Queues every blocked phase of the clusters' current runs that has all it

@@ -85,20 +85,13 @@ BEGIN
                                      AND s.swept IS NOT NULL))
             END AS removal,
             k.id AS credential_id, k.active_sealed_token AS sealed_token,
-            (SELECT row_to_json(x) FROM (SELECT
-                c.id, c.name, c.location, c.type, c.workers, c.status,
-                c.server_type, c.gateway_type,
-                c.pod_security, c.was_ready, c.ingress,
-                array_to_string(c.api_sources, ',') AS api_sources,
-                array_to_string(c.ssh_sources, ',') AS ssh_sources,
-                c.ssh_public_key, c.sealed_authorities,
-                c.sealed_join_token) x) AS cluster,
-            (SELECT coalesce(json_agg(x), '[]') FROM (SELECT
-                r.kind, r.hetzner_id AS id, r.name, r.phase, r.index,
-                host(r.public_address) AS public_address,
-                host(r.private_address) AS private_address, r.actions,
-                r.why
-                FROM byoc.resources r WHERE r.cluster_id = c.id) x
+            c.id, c.name, c.location, c.type, c.workers, c.status,
+            c.server_type, c.gateway_type, c.pod_security, c.was_ready,
+            c.ingress, array_to_string(c.api_sources, ',') AS api_sources,
+            array_to_string(c.ssh_sources, ',') AS ssh_sources,
+            c.ssh_public_key, c.sealed_authorities, c.sealed_join_token,
+            (SELECT coalesce(json_agg(r.lease_text), '[]')
+             FROM byoc.resources r WHERE r.cluster_id = c.id
             ) AS resources) l) AS lease
     )
     SELECT array_agg(t.n), array_agg(t.lease),

@@ -380,9 +380,10 @@ BEGIN
                                            AND p.run = c.run)
                             THEN clock_timestamp() ELSE c.swept_at END
         FROM byoc.clusters before
-        WHERE c.id = ANY (ids) AND c.active AND before.id = c.id
+        JOIN byoc.progress g ON g.cluster_id = before.id
+        WHERE before.id = ANY (ids) AND c.active AND before.id = c.id
           -- which spares most of them the look at their phases
-          AND c.phases_done >= c.phases_total
+          AND g.phases_done >= g.phases_total
           AND NOT EXISTS (
               SELECT FROM byoc.phases p
               WHERE p.cluster_id = c.id AND p.run = c.run

@@ -37,13 +37,9 @@ BEGIN
     ELSE
         UPDATE byoc.clusters
         SET run = run + 1, goal = 'survey',
-            phases_done = 0, phases_total = jsonb_array_length(plan),
             survey = start_survey.survey || jsonb_build_object('goal', goal)
         WHERE id = cluster;
-        INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
-        SELECT cluster, c.run + 1, p.phase, p.index, p.needs, 'blocked'
-        FROM jsonb_to_recordset(plan)
-             p(phase text, index integer, needs text[]);
+        PERFORM byoc.add_phases(cluster, c.run + 1, plan);
         PERFORM byoc.queue_phases(ARRAY[cluster]);
     END IF;
 END $$;
@@ -54,14 +50,14 @@ RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH c AS (
         UPDATE byoc.clusters
-        SET sequence = sequence + 1, survey = NULL,
+        SET survey = NULL,
             goal = CASE goal WHEN 'survey' THEN emit_survey.survey ->> 'goal'
                              ELSE goal END
         WHERE id = cluster
-        RETURNING id, name, status, run, location, type, sequence, traceparent
+        RETURNING id, name, status, run, location, type, traceparent
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
-    SELECT c.id, c.sequence, 'deletion_planned', jsonb_build_object(
+    SELECT c.id, byoc.next_sequence(c.id), 'deletion_planned', jsonb_build_object(
                'cluster_id', c.id, 'name', c.name, 'status', c.status,
                'run', c.run, 'location', c.location, 'type', c.type,
                'job_id', survey ->> 'job_id') || answer,
@@ -229,9 +225,12 @@ DECLARE
 BEGIN
     WITH begun AS (
         UPDATE byoc.clusters c
-        SET goal = 'sweep', run = c.run + 1, phases_done = 0, phases_total = 1
+        SET goal = 'sweep', run = c.run + 1
         WHERE c.id = ANY (ids) AND c.status = 'deleted' AND NOT c.active
         RETURNING c.id, c.run
+    ), reset AS (
+        UPDATE byoc.progress g SET phases_total = 1, phases_done = 0
+        FROM begun WHERE g.cluster_id = begun.id
     ), queued AS (
         INSERT INTO byoc.phases AS p (cluster_id, run, phase, index, needs,
                                       status, job_id, due_at, wait_queue)

@@ -51,6 +51,16 @@ FOR EACH STATEMENT EXECUTE FUNCTION byoc.publish_events();
 -- An event takes the next sequence number of its subject, under the lock on the
 -- subject's row: numbers have no gaps, and appear in order.
 
+CREATE FUNCTION byoc.next_sequence(cluster uuid) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    newest bigint;
+BEGIN
+    UPDATE byoc.progress SET sequence = sequence + 1
+    WHERE cluster_id = cluster RETURNING sequence INTO newest;
+    RETURN newest;
+END $$;
+
 -- Records what happened to phases, in their order. A leased one has started, a
 -- queued one waits.
 -- Each tells how far its run has come: of a run that another has replaced, the
@@ -59,16 +69,17 @@ CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH numbered AS (
-        UPDATE byoc.clusters c
-        SET sequence = c.sequence + cardinality(k.phases),
-            phases_done = c.phases_done + (
+        UPDATE byoc.progress g
+        SET sequence = g.sequence + cardinality(k.phases),
+            phases_done = g.phases_done + (
                 SELECT count(*) FROM unnest(k.phases) p
                 WHERE p.run = c.run AND p.status = 'done')
         FROM (SELECT p.cluster_id, array_agg(p) AS phases
               FROM unnest(changed) p GROUP BY 1) k
-        WHERE c.id = k.cluster_id
-        RETURNING c.id, c.traceparent, c.run, c.phases_done, c.phases_total,
-                  k.phases, c.sequence - cardinality(k.phases) AS before
+        JOIN byoc.clusters c ON c.id = k.cluster_id
+        WHERE g.cluster_id = k.cluster_id
+        RETURNING c.id, c.traceparent, c.run, g.phases_done, g.phases_total,
+                  k.phases, g.sequence - cardinality(k.phases) AS before
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
     SELECT c.id, c.before + p.ordinality,
@@ -76,17 +87,22 @@ BEGIN
                          WHEN 'done' THEN 'phase.done'
                          WHEN 'queued' THEN 'phase.waiting'
                          ELSE 'phase.failed' END,
-           jsonb_strip_nulls(to_jsonb(data)), c.traceparent
-    FROM numbered c, unnest(c.phases) WITH ORDINALITY p,
-    LATERAL (SELECT p.cluster_id, p.run, p.phase, p.index, p.code, p.reason,
-                    CASE c.run WHEN p.run THEN c.phases_done ELSE (
-                        SELECT count(*) FROM byoc.phases o
-                        WHERE o.cluster_id = c.id AND o.run = p.run
-                          AND o.status = 'done') END AS phases_done,
-                    CASE c.run WHEN p.run THEN c.phases_total ELSE (
-                        SELECT count(*) FROM byoc.phases o
-                        WHERE o.cluster_id = c.id AND o.run = p.run)
-                    END AS phases_total) data;
+           ('{"cluster_id": "' || c.id || '", "run": ' || p.run
+            || ', "phase": "' || p.phase || '", "index": ' || p.index
+            || coalesce(', "code": ' || to_json(p.code), '')
+            || coalesce(', "reason": ' || to_json(p.reason), '')
+            || ', "phases_done": '
+            || CASE c.run WHEN p.run THEN c.phases_done ELSE (
+                   SELECT count(*) FROM byoc.phases o
+                   WHERE o.cluster_id = c.id AND o.run = p.run
+                     AND o.status = 'done') END
+            || ', "phases_total": '
+            || CASE c.run WHEN p.run THEN c.phases_total ELSE (
+                   SELECT count(*) FROM byoc.phases o
+                   WHERE o.cluster_id = c.id AND o.run = p.run) END
+            || '}')::json,
+           c.traceparent
+    FROM numbered c, unnest(c.phases) WITH ORDINALITY p;
 END $$;
 
 -- Tells of the status that clusters have now, or of what else has happened.
@@ -97,9 +113,12 @@ RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH c AS (
-        UPDATE byoc.clusters SET sequence = sequence + 1 WHERE id = ANY (ids)
-        RETURNING id, name, status, run, phases_done, phases_total, location,
-                  type, code, reason, sequence, traceparent
+        UPDATE byoc.progress g SET sequence = g.sequence + 1
+        FROM byoc.clusters c
+        WHERE c.id = ANY (ids) AND g.cluster_id = c.id
+        RETURNING c.id, c.name, c.status, c.run, g.phases_done, g.phases_total,
+                  c.location, c.type, c.code, c.reason, g.sequence,
+                  c.traceparent
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
     SELECT c.id, c.sequence, coalesce(told, c.status), jsonb_strip_nulls(jsonb_build_object(

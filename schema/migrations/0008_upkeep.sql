@@ -301,16 +301,16 @@ CREATE FUNCTION byoc.emit_kubeconfig(cluster uuid, trace text, question jsonb,
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH c AS (
-        UPDATE byoc.clusters SET sequence = sequence + 1 WHERE id = cluster
-        RETURNING id, sequence, CASE
+        SELECT id, CASE
             WHEN status = 'deleted' THEN 'The cluster is deleted.'
             WHEN sealed_authorities IS NULL
               OR answer = '{}'
             THEN 'The cluster has no keys or no load balancer; one that is '
                  'running has both.' END AS why_not
+        FROM byoc.clusters WHERE id = cluster
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
-    SELECT c.id, c.sequence, 'kubeconfig',
+    SELECT c.id, byoc.next_sequence(c.id), 'kubeconfig',
            question || CASE WHEN c.why_not IS NULL THEN answer
                ELSE jsonb_build_object('code', 'not_ready',
                                        'reason', c.why_not) END,

@@ -176,14 +176,14 @@ LANGUAGE plpgsql AS $$
 BEGIN
     WITH c AS (
         UPDATE byoc.clusters
-        SET sequence = sequence + 1, refused_at = clock_timestamp()
+        SET refused_at = clock_timestamp()
         WHERE id = cluster AND protected
           AND (refused_at IS NULL
                OR refused_at < clock_timestamp() - interval '1 minute')
-        RETURNING id, name, status, run, location, type, sequence
+        RETURNING id, name, status, run, location, type
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
-    SELECT c.id, c.sequence, 'refused', jsonb_build_object(
+    SELECT c.id, byoc.next_sequence(c.id), 'refused', jsonb_build_object(
                'cluster_id', c.id, 'name', c.name, 'status', c.status,
                'run', c.run, 'location', c.location, 'type', c.type,
                'code', 'cluster_protected',

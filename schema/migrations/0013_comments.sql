@@ -4,6 +4,8 @@ COMMENT ON TABLE byoc.credentials IS
     'Customers'' Hetzner API tokens, sealed. Name the columns: * is refused.';
 COMMENT ON TABLE byoc.clusters IS
     'Kubernetes clusters. Name the columns: * is refused.';
+COMMENT ON TABLE byoc.progress IS
+    'How far each cluster has come: in its run, and in what was told of it.';
 COMMENT ON TABLE byoc.phases IS
     'The steps of each run; those of the current one tell how far it is.';
 COMMENT ON TABLE byoc.resources IS 'What a cluster has at Hetzner.';
@@ -51,12 +53,9 @@ BEGIN
     'failed.'),
 ('clusters.goal', 'Of the current run.'),
 ('clusters.run', 'Which attempt; 0: none yet.'),
-('clusters.phases_total', 'How many phases the current run has.'),
-('clusters.phases_done', 'How many of them are done.'),
 ('clusters.code', 'Why it failed, or what its deletion waits for; see byoc '
     'codes.'),
 ('clusters.reason', 'The same, for people.'),
-('clusters.sequence', 'Of the newest event; 0: none yet.'),
 ('clusters.traceparent', 'W3C trace of the job that began the run.'),
 ('clusters.requested_goal', 'Asked for by byoc.enqueue, and not begun yet.'),
 ('clusters.requested_at', 'When it was asked for.'),
@@ -65,6 +64,10 @@ BEGIN
 ('clusters.ssh_public_key', 'Of the key that opens its servers.'),
 ('clusters.created_at', 'When it was inserted.'),
 ('clusters.changed_at', 'When its status last changed.'),
+('progress.cluster_id', 'Of which cluster.'),
+('progress.sequence', 'Of the newest event; 0: none yet.'),
+('progress.phases_total', 'How many phases the current run has.'),
+('progress.phases_done', 'How many of them are done.'),
 ('phases.cluster_id', 'Of which cluster.'),
 ('phases.run', 'Of which run.'),
 ('phases.phase', 'What it makes, checks or takes away.'),
@@ -86,6 +89,7 @@ BEGIN
 ('resources.private_address', 'On the cluster''s network.'),
 ('resources.actions', 'Hetzner''s actions not known to have succeeded.'),
 ('resources.why', 'Of what was found and not made: why it goes along.'),
+('resources.lease_text', 'All this as a worker reads it.'),
 ('resources.created_at', 'When it was recorded.'),
 ('receipts.cluster_id', 'Of which cluster.'),
 ('receipts.kind', 'By Hetzner''s word: server, network, ...'),

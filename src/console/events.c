@@ -6,8 +6,8 @@
 /* $1: one subject, or null: all. Its number is that of its last event, also
  * while others are being written: who writes one holds the row. */
 #define SUBJECTS                                                               \
-	"SELECT id, sequence FROM byoc.clusters"                               \
-	" WHERE $1::uuid IS NULL OR id = $1"                                   \
+	"SELECT cluster_id AS id, sequence FROM byoc.progress"                 \
+	" WHERE $1::uuid IS NULL OR cluster_id = $1"                           \
 	" UNION ALL SELECT id, sequence FROM byoc.credentials"                 \
 	" WHERE $1::uuid IS NULL OR id = $1"
 

@@ -10,12 +10,13 @@
 /* Of a cluster that has something asked for, everything so far is old. A
  * deletion that stalled and goes on says so in the middle of its run. */
 static const char sql_run_begin[] =
-	"SELECT CASE WHEN c.requested_goal IS NOT NULL THEN c.sequence"
+	"SELECT CASE WHEN c.requested_goal IS NOT NULL THEN g.sequence"
 	" ELSE coalesce((SELECT e.sequence - 1 FROM byoc.events e"
 	"  WHERE e.cluster_id = c.id"
 	"  AND e.name IN ('provisioning', 'deleting', 'repairing')"
 	"  ORDER BY (e.data ->> 'run')::integer DESC, e.sequence LIMIT 1), 0) END"
-	" FROM byoc.clusters c WHERE c.id = $1";
+	" FROM byoc.clusters c JOIN byoc.progress g ON g.cluster_id = c.id"
+	" WHERE c.id = $1";
 
 /* Milliseconds between two moments; null when there is one of them only. */
 #define SPAN(from, until)                                                      \
@@ -74,11 +75,12 @@ static const char sql_watch[] =
 	" c.requested_goal IS NULL"
 	" AND c.status IN ('running', 'deleted', 'failed')"
 	" AND c.goal <> 'repair'"
-	" AND c.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
+	" AND g.sequence <= greatest($2, (SELECT max(sequence) FROM news)),"
 	" 'asked', c.requested_goal IS NOT NULL, 'run_ms', " RUN_MS ","
-	" 'done', c.phases_done, 'total', c.phases_total,"
+	" 'done', g.phases_done, 'total', g.phases_total,"
 	" 'phases', " PHASES ", 'moments', " MOMENTS ")"
-	" FROM byoc.clusters c WHERE c.id = $1";
+	" FROM byoc.clusters c JOIN byoc.progress g ON g.cluster_id = c.id"
+	" WHERE c.id = $1";
 
 /* Of the last hundred clusters of the type; a run that failed has no end here.
  */

@@ -225,14 +225,13 @@ static void read_removal(const struct json_in *in, struct removal *removal)
 static void read_phase(
 	const struct json_in *in, struct lease *lease, struct arena *arena)
 {
-	struct json_in cluster, removal;
+	struct json_in removal;
 
 	lease->goal = (enum goal)read_word(in, "goal", &goal_words);
 	json_int(in, "outages", &lease->outages);
 	json_i64(in, "age_ms", &lease->age_ms);
 	json_int(in, "older_leases", &lease->older_leases);
-	if (json_into(in, "cluster", &cluster))
-		read_cluster(&cluster, &lease->cluster, arena);
+	read_cluster(in, &lease->cluster, arena);
 	if (json_opt_into(in, "removal", &removal))
 		read_removal(&removal, &lease->removal);
 }

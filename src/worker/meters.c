@@ -116,7 +116,7 @@ void meters_finished(struct worker *worker, const struct flight *flight)
 	const char *values[] = {
 		words_text(&goal_words, (int)flight->lease.goal),
 		phase_of(flight)};
-	double seconds = (double)(flight->facts.age_ms + worker->now_ms -
+	double seconds = (double)(flight->lease.age_ms + worker->now_ms -
 				  flight->leased_ms) /
 			 1000;
 	meter_add(&worker->meters[METER_PHASE_SECONDS], values, seconds);

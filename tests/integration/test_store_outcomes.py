@@ -73,7 +73,7 @@ class Unanswered(StoreCase):
         self.assertIn("(deleted)", str(refused.exception))
         self.db("UPDATE byoc.phases SET due_at = now() WHERE phase = 'sweep'")
         (_, lease), = self.leased(cluster)
-        self.assertEqual((lease["goal"], lease["cluster"]["status"]),
+        self.assertEqual((lease["goal"], lease["status"]),
                          ("sweep", "deleted"))
         self.assertEqual(self.commit(self.outcome(job, lease)), ["stored"])
         self.assertEqual(self.status(cluster), ("deleted", "teardown", False))

@@ -35,6 +35,8 @@ FILL = """
                 ELSE now() + (i > 0)::integer * interval '5 minutes' END
     FROM byoc.clusters c, generate_series(0, 7) i
     WHERE c.status = 'provisioning' OR i < 2;
+    INSERT INTO byoc.progress (cluster_id, sequence)
+    SELECT id, 1 FROM byoc.clusters;
     INSERT INTO byoc.resources (cluster_id, kind, hetzner_id, name, phase,
                                 index)
     SELECT id, 'server', row_number() OVER (), 'n', 'server', 0
@@ -59,8 +61,8 @@ SESSION = "SET enable_seqscan = off; SET jit = off"
 # From one end to the other, be it by an index.
 WHOLE = re.compile(
     r"(?:Seq Scan on|Index(?: Only)? Scan using \w+ on)"
-    r" (?:clusters|credentials|phases|outbox|resources|events(?:_\d+)*"
-    r"|events_default)\b[^\n]*(?!\n\s*Index Cond)(?:\n|$)")
+    r" (?:clusters|credentials|phases|progress|outbox|resources"
+    r"|events(?:_\d+)*|events_default)\b[^\n]*(?!\n\s*Index Cond)(?:\n|$)")
 # Statements that the store has itself (src/store/outbox.c).
 WRITTEN = ("SELECT * FROM byoc.outbox WHERE id > 20000"
            " AND transaction = pg_current_xact_id_if_assigned() ORDER BY id")

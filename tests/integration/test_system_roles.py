@@ -20,7 +20,7 @@ SEALED = {"credentials": ("sealed_token", "active_sealed_token"),
 FOR_DASHBOARDS = {"enqueue", "rotate_credential", "delete_credential",
                   "retry_cluster", "cost"}
 FOR_WORKERS = {"tend_history", "ask_audits"}
-TRIGGERS = {"limit_clusters", "note_credentials"}
+TRIGGERS = {"add_progress", "limit_clusters", "note_credentials"}
 NOBODY = "'00000000-0000-4000-8000-000000000000'"
 
 NEITHER_MAY = (
