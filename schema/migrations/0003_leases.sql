@@ -16,12 +16,47 @@ CREATE TYPE byoc.phase_job AS (
     wait_ms integer
 );
 
+-- What becomes of a job; of one that is leased, everything that its phase may
+-- need to know. In columns, for a worker reads a whole tick's.
+CREATE TYPE byoc.lease AS (
+    n integer,
+    verdict text,
+    wait_ms integer,
+    credential_id uuid,
+    goal text,
+    lease_token bigint,
+    leases integer,
+    failures integer,
+    outages integer,
+    age_ms bigint,
+    older_leases integer,
+    removal jsonb,
+    sealed_token text,
+    id uuid,
+    name text,
+    location text,
+    type text,
+    workers integer,
+    status text,
+    server_type text,
+    gateway_type text,
+    pod_security text,
+    was_ready boolean,
+    ingress text,
+    api_sources text,
+    ssh_sources text,
+    ssh_public_key text,
+    sealed_authorities text,
+    sealed_join_token text,
+    resources json
+);
+
 -- Claims the phases of all jobs received in a tick. Each element of jobs: n,
 -- cluster_id, run, phase, index, job_id, and mine: this worker's own lease, the
 -- answer to which was lost, may be taken over. `places` says how many jobs of a
 -- credential may be leased now, `share` how many of each that is not in it.
 -- Each job gets a row:
---   leased   it is ours, with everything that its phase may need to know
+--   leased   it is ours
 --   busy     come back in wait_ms: somebody has the phase or its cluster, or it
 --            is not due yet
 --   crowded  its credential, which is told, has no place left: it waits in the
@@ -29,18 +64,17 @@ CREATE TYPE byoc.phase_job AS (
 --   void     done already, of an older run, or replaced by a newer message
 CREATE FUNCTION byoc.lease_phases(jobs jsonb, worker uuid, lease_ms integer,
                                   share integer, places jsonb)
-RETURNS TABLE (n integer, verdict text, wait_ms integer, lease json)
-LANGUAGE plpgsql AS $$
+RETURNS SETOF byoc.lease LANGUAGE plpgsql AS $$
 DECLARE
     judged byoc.phase_job[] := byoc.judge_phases(jobs, worker, share, places);
     locked uuid[] := byoc.lock_clusters(ARRAY(
         SELECT DISTINCT j.cluster_id FROM unnest(judged) j
         WHERE j.verdict IN ('leased', 'idle')));
     claimed integer[];
-    leases json[];
+    taken byoc.lease[];
     started byoc.phases[];
 BEGIN
-    WITH taken AS (
+    WITH leased AS (
         UPDATE byoc.phases p
         SET status = 'leased', lease_owner = worker,
             lease_token = p.lease_token + 1, leases = p.leases + 1,
@@ -62,10 +96,10 @@ BEGIN
                OR p.status = 'leased'
                   AND (byoc.is_past(p.lease_until)
                        OR j.mine AND p.lease_owner = worker))
-        RETURNING j.n, p, (SELECT row_to_json(l) FROM (SELECT
+        RETURNING j.n, p, ROW (j.n, 'leased', 0, c.credential_id,
             c.goal, p.lease_token, p.leases, p.failures, p.outages,
             (1000 * extract(epoch FROM
-                clock_timestamp() - p.started_at))::bigint AS age_ms,
+                clock_timestamp() - p.started_at))::bigint,
             -- what may still make something: also what ended without an
             -- answer a short while ago
             CASE c.run WHEN 1 THEN 0 ELSE (
@@ -74,7 +108,7 @@ BEGIN
                   AND NOT byoc.is_past(interval '1 minute' + greatest(
                       CASE o.status WHEN 'leased' THEN o.lease_until END,
                       o.unanswered_at))
-            ) END AS older_leases,
+            ) END,
             CASE WHEN c.goal IN ('teardown', 'sweep', 'survey') THEN
                 CASE c.goal WHEN 'survey' THEN c.survey ELSE c.removal END
                 || jsonb_build_object(
@@ -83,20 +117,19 @@ BEGIN
                     'swept', ARRAY(SELECT s.swept FROM byoc.phases s
                                    WHERE s.cluster_id = c.id AND s.run = c.run
                                      AND s.swept IS NOT NULL))
-            END AS removal,
-            k.id AS credential_id, k.active_sealed_token AS sealed_token,
+            END,
+            k.active_sealed_token,
             c.id, c.name, c.location, c.type, c.workers, c.status,
             c.server_type, c.gateway_type, c.pod_security, c.was_ready,
-            c.ingress, array_to_string(c.api_sources, ',') AS api_sources,
-            array_to_string(c.ssh_sources, ',') AS ssh_sources,
-            c.ssh_public_key, c.sealed_authorities, c.sealed_join_token,
+            c.ingress, array_to_string(c.api_sources, ','),
+            array_to_string(c.ssh_sources, ','), c.ssh_public_key, c.sealed_authorities, c.sealed_join_token,
             (SELECT coalesce(json_agg(r.lease_text), '[]')
-             FROM byoc.resources r WHERE r.cluster_id = c.id
-            ) AS resources) l) AS lease
+             FROM byoc.resources r WHERE r.cluster_id = c.id)
+        )::byoc.lease AS lease
     )
-    SELECT array_agg(t.n), array_agg(t.lease),
-           array_agg(t.p ORDER BY t.n) FILTER (WHERE (t.p).leases = 1)
-    INTO claimed, leases, started FROM taken t;
+    SELECT array_agg(l.n), array_agg(l.lease),
+           array_agg(l.p ORDER BY l.n) FILTER (WHERE (l.p).leases = 1)
+    INTO claimed, taken, started FROM leased l;
     PERFORM byoc.emit_phases(started) WHERE started IS NOT NULL;
     PERFORM byoc.note_crowds(judged)
     WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'crowded');
@@ -105,19 +138,17 @@ BEGIN
         WHERE j.verdict = 'idle' AND j.cluster_id = ANY (locked)))
     WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'idle');
 
+    RETURN QUERY SELECT * FROM unnest(taken);
     RETURN QUERY
-    SELECT c.n, 'leased', NULL::integer, c.lease
-    FROM unnest(claimed, leases) c(n, lease)
-    UNION ALL
-    SELECT j.n,
-           CASE WHEN j.verdict = 'idle' AND j.cluster_id = ANY (locked)
-                THEN 'void'
-                WHEN j.verdict IN ('leased', 'idle') THEN 'busy'
-                ELSE j.verdict END,
-           coalesce(j.wait_ms, 250),
-           CASE j.verdict WHEN 'crowded' THEN
-               json_build_object('credential_id', j.credential_id) END
-    FROM unnest(judged) j
+    SELECT l.* FROM unnest(judged) j,
+    LATERAL jsonb_populate_record(NULL::byoc.lease, jsonb_build_object(
+        'n', j.n, 'verdict',
+        CASE WHEN j.verdict = 'idle' AND j.cluster_id = ANY (locked)
+             THEN 'void'
+             WHEN j.verdict IN ('leased', 'idle') THEN 'busy'
+             ELSE j.verdict END,
+        'wait_ms', coalesce(j.wait_ms, 250),
+        'credential_id', j.credential_id)) l
     WHERE (j.n = ANY (claimed)) IS NOT TRUE;
 END $$;
 

@@ -164,7 +164,8 @@ class StoreCase(unittest.TestCase):
               places=None):
         """{n: (verdict, wait_ms, lease)}"""
         return {n: rest for n, *rest in self.db(
-            "SELECT * FROM byoc.lease_phases(%s, %s, %s, %s, %s)",
+            "SELECT n, verdict, wait_ms, to_json(l)"
+            " FROM byoc.lease_phases(%s, %s, %s, %s, %s) l",
             json.dumps(jobs), worker, lease_ms, share,
             json.dumps(places or {}))}
 

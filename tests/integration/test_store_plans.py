@@ -97,8 +97,8 @@ class Plans(StoreCase):
             " index, 'job_id', job_id) FROM byoc.phases"
             " WHERE due_at < now() AND status = 'queued' LIMIT 64")]
         leased = self.look(
-            "lease", "SELECT n, verdict, lease FROM byoc.lease_phases("
-            "%s, %s, 20000, 100, '{}')", json.dumps(jobs), WORKER)
+            "lease", "SELECT n, verdict, to_json(l) FROM byoc.lease_phases("
+            "%s, %s, 20000, 100, '{}') l", json.dumps(jobs), WORKER)
         self.assertEqual({verdict for _, verdict, _ in leased}, {"leased"})
         outcomes = [self.outcome(jobs[n], lease, resources=[
             {"kind": "network", "id": n + 1, "name": "n", "phase": "network",
