@@ -12,6 +12,7 @@
 #include "renew.h"
 #include "tenant.h"
 #include "tick.h"
+#include "token.h"
 #include "traces.h"
 #include "upkeep.h"
 
@@ -164,6 +165,7 @@ static bool clear(struct worker *worker)
 	free_flights(worker, &worker->ready);
 	free_flights(worker, &worker->calling);
 	free_flights(worker, &worker->gathered);
+	tokens_wipe(worker);
 	tenants_free(worker->tenants);
 	traces_stop(worker->traces);
 	keyring_free(worker->keyring);

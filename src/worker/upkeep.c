@@ -8,6 +8,7 @@
 #include "meters.h"
 #include "parcel.h"
 #include "tenant.h"
+#include "token.h"
 
 #include <byoc/log.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
 	WATCH_GRACE_MS = 15 * 1000,
 	TEND_EVERY_MS = 3600 * 1000,
 	GAUGES_EVERY_MS = 60 * 1000,
+	FORGET_EVERY_MS = 500,
 	FORGET_TENANT_MS = 60 * 1000,
 };
 
@@ -43,6 +45,7 @@ struct upkeep {
 	struct errand watch;
 	struct errand tending;
 	struct errand gauging;
+	int64_t forget_ms; /* from then on */
 };
 
 /* Has the answer come? A failure is logged, and the errand is run again. */
@@ -245,6 +248,18 @@ static void gauge(struct worker *worker)
 				worker->store, worker->upkeep->floor));
 }
 
+/* What is only kept in case that it is needed again. */
+static void forget(struct worker *worker)
+{
+	struct upkeep *upkeep = worker->upkeep;
+
+	if (worker->now_ms < upkeep->forget_ms)
+		return;
+	upkeep->forget_ms = worker->now_ms + FORGET_EVERY_MS;
+	tenants_forget_idle(worker, FORGET_TENANT_MS);
+	tokens_wipe_idle(worker);
+}
+
 void upkeep(struct worker *worker)
 {
 	if (!worker->upkeep)
@@ -254,7 +269,7 @@ void upkeep(struct worker *worker)
 	watch(worker);
 	tend(worker);
 	gauge(worker);
-	tenants_forget_idle(worker, FORGET_TENANT_MS);
+	forget(worker);
 }
 
 bool upkeep_is_idle(const struct worker *worker)
