@@ -308,5 +308,7 @@ BEGIN
         RETURNING p
     )
     SELECT array_agg(p) INTO phases FROM queued;
-    PERFORM byoc.publish_phases(phases) WHERE phases IS NOT NULL;
+    IF phases IS NOT NULL THEN
+        PERFORM byoc.publish_phases(phases);
+    END IF;
 END $$;

@@ -130,15 +130,19 @@ BEGIN
     SELECT array_agg(l.n), array_agg(l.lease),
            array_agg(l.p ORDER BY l.n) FILTER (WHERE (l.p).leases = 1)
     INTO claimed, taken, started FROM leased l;
-    PERFORM byoc.emit_phases(started) WHERE started IS NOT NULL;
+    IF started IS NOT NULL THEN
+        PERFORM byoc.emit_phases(started);
+    END IF;
+    RETURN QUERY SELECT * FROM unnest(taken);
+    IF cardinality(claimed) = cardinality(judged) THEN
+        RETURN;
+    END IF;
     PERFORM byoc.note_crowds(judged)
     WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'crowded');
     PERFORM byoc.stop_without_token(ARRAY(
         SELECT j.cluster_id FROM unnest(judged) j
         WHERE j.verdict = 'idle' AND j.cluster_id = ANY (locked)))
     WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'idle');
-
-    RETURN QUERY SELECT * FROM unnest(taken);
     RETURN QUERY
     SELECT l.* FROM unnest(judged) j,
     LATERAL jsonb_populate_record(NULL::byoc.lease, jsonb_build_object(

@@ -55,6 +55,11 @@ BEGIN
         free := byoc.judge_refusals(free);
     END IF;
     stored := byoc.store_outcomes(free);
+    IF cardinality(stored) = cardinality(given) THEN
+        PERFORM byoc.follow_outcomes(free);
+        RETURN QUERY SELECT s.n, 'stored' FROM unnest(stored) s(n);
+        RETURN;
+    END IF;
     PERFORM byoc.follow_outcomes(ARRAY(
         SELECT o FROM unnest(free) o WHERE o.n = ANY (stored)));
     held := ARRAY(SELECT o.n FROM unnest(free) o WHERE o.n <> ALL (stored));
@@ -114,48 +119,75 @@ BEGIN
                                               OR (p).waits_anew)
     INTO counted, waiting, told
     FROM stored;
-    PERFORM byoc.publish_phases(waiting) WHERE waiting IS NOT NULL;
-    PERFORM byoc.emit_phases(told) WHERE told IS NOT NULL;
+    IF waiting IS NOT NULL THEN
+        PERFORM byoc.publish_phases(waiting);
+    END IF;
+    IF told IS NOT NULL THEN
+        PERFORM byoc.emit_phases(told);
+    END IF;
     RETURN counted;
 END $$;
 
 -- What follows from outcomes that count. Only what is done, or fails, moves
--- other phases or the cluster.
+-- other phases or the cluster. What there is of it is looked up once for all: a
+-- statement costs as much as a job or two, even if it finds nothing to do.
 CREATE FUNCTION byoc.follow_outcomes(outcomes byoc.outcome[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    advanced uuid[] := ARRAY(SELECT DISTINCT o.cluster_id
-                             FROM unnest(outcomes) o WHERE o.result = 'done');
-    refused uuid[] := ARRAY(SELECT DISTINCT o.cluster_id FROM unnest(outcomes) o
-                            WHERE o.credential ? 'sealed_token');
+    there record;
 BEGIN
-    PERFORM byoc.store_clusters(outcomes)
-    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.cluster IS NOT NULL);
-    PERFORM byoc.write_receipts(outcomes)
-    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.kept IS NOT NULL);
-    PERFORM byoc.remove_resources(outcomes)
-    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.removed <> '[]');
-    PERFORM byoc.record_resources(outcomes)
-    WHERE EXISTS (SELECT FROM unnest(outcomes) o WHERE o.resources <> '[]');
-    IF refused <> '{}' THEN
-        PERFORM byoc.stop_without_token(refused);
+    SELECT bool_or(o.cluster IS NOT NULL) AS clusters,
+           bool_or(o.kept IS NOT NULL) AS kept,
+           bool_or(o.removed <> '[]') AS removed,
+           bool_or(o.resources <> '[]') AS resources,
+           bool_or(o.kept IS NOT NULL AND o.result IN ('retry', 'done'))
+               AS looked,
+           bool_or(o.plan IS NOT NULL) AS plans,
+           bool_or(o.result = 'fail') AS failures,
+           array_agg(DISTINCT o.cluster_id)
+               FILTER (WHERE o.credential ? 'sealed_token') AS refused,
+           array_agg(DISTINCT o.cluster_id)
+               FILTER (WHERE o.result = 'done') AS advanced
+    INTO there FROM unnest(outcomes) o;
+    IF there.clusters THEN
+        PERFORM byoc.store_clusters(outcomes);
     END IF;
-    IF EXISTS (SELECT FROM unnest(outcomes) o WHERE o.result = 'fail') THEN
+    IF there.kept THEN
+        PERFORM byoc.write_receipts(outcomes);
+    END IF;
+    IF there.removed THEN
+        PERFORM byoc.remove_resources(outcomes);
+    END IF;
+    IF there.resources THEN
+        PERFORM byoc.record_resources(outcomes);
+    END IF;
+    IF there.refused IS NOT NULL THEN
+        PERFORM byoc.stop_without_token(there.refused);
+    END IF;
+    IF there.failures THEN
         PERFORM byoc.fail_clusters(outcomes);
     END IF;
+    IF there.plans THEN
+        PERFORM byoc.answer_surveys(outcomes);
+    END IF;
+    IF there.looked THEN
+        PERFORM byoc.tell_stalls(outcomes);
+    END IF;
+    IF there.advanced IS NOT NULL THEN
+        PERFORM byoc.queue_phases(there.advanced);
+        PERFORM byoc.finish_clusters(there.advanced);
+    END IF;
+END $$;
+
+CREATE FUNCTION byoc.answer_surveys(outcomes byoc.outcome[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
     PERFORM byoc.emit_survey(c.id, c.survey, CASE o.result
             WHEN 'done' THEN o.plan
             ELSE jsonb_build_object('code', o.code, 'reason', o.reason) END)
     FROM unnest(outcomes) o JOIN byoc.clusters c ON c.id = o.cluster_id
     WHERE o.plan IS NOT NULL AND o.result IN ('done', 'fail')
       AND c.goal = 'survey';
-    PERFORM byoc.tell_stalls(outcomes)
-    WHERE EXISTS (SELECT FROM unnest(outcomes) o
-                  WHERE o.kept IS NOT NULL AND o.result IN ('retry', 'done'));
-    IF advanced <> '{}' THEN
-        PERFORM byoc.queue_phases(advanced);
-        PERFORM byoc.finish_clusters(advanced);
-    END IF;
 END $$;
 
 -- What the phases found out: server types, keys, resources.
