@@ -3,8 +3,8 @@ side by side."""
 
 import string
 
-from sim import server
-from system_case import CLUSTER
+from sim import server, wait_for
+from system_case import CLUSTER, KINDS
 
 LETTERS = string.ascii_letters + string.digits
 CCM = {"hcloud-ccm/service-uid": "u"}
@@ -16,6 +16,15 @@ def token_of(text):
     return (text.replace("_", "") + LETTERS)[:64].ljust(64, "z")
 
 
+def differences(before, after):
+    """Everything that is not as it was: (kind and id, what, before, after)."""
+    return [(key, what, old, new)
+            for key in sorted(before.keys() | after.keys())
+            for was, now in [(before.get(key, {}), after.get(key, {}))]
+            for what in sorted(was.keys() | now.keys())
+            for old, new in [(was.get(what), now.get(what))] if old != new]
+
+
 class Project:
     """`hand` is the token of whoever sits at its console."""
 
@@ -23,6 +32,22 @@ class Project:
         self.case, self.world, self.sim = case, case.world, case.sim
         self.name, self.hand = name, hand
         self.sim.add_token(hand, name)
+
+    def state(self):
+        """All there is, whole, by its kind and id; but a server's type is a
+        page of Hetzner's catalogue, and not the project's."""
+        state = self.sim.state(self.name)
+        return {(kind, thing["id"]): {
+            what: value["name"] if what == "server_type" else value
+            for what, value in thing.items()}
+                for kind in KINDS for thing in state.get(kind, [])}
+
+    def peace(self):
+        """All there is, once nothing is on its way any more."""
+        wait_for(lambda: all(
+            thing.get("status") in (None, "running", "available")
+            for thing in self.state().values()), f"{self.name}: peace", 60, 0.5)
+        return self.state()
 
     def post(self, path, body):
         return self.sim.settle(self.sim.post(path, body, self.hand), self.hand)

@@ -6,21 +6,12 @@ import concurrent.futures
 import unittest
 import uuid
 
-from projects import CCM, CSI, Project, token_of
+from projects import CCM, CSI, Project, differences, token_of
 from sim import server, wait_for
-from system_case import CLUSTER, KINDS, SystemCase
+from system_case import CLUSTER, SystemCase
 
 PATIENCE = 300
 PAUSE = 0.5  # many wait beside each other
-
-
-def differences(before, after):
-    """Everything that is not as it was: (kind and id, what, before, after)."""
-    return [(key, what, old, new)
-            for key in sorted(before.keys() | after.keys())
-            for was, now in [(before.get(key, {}), after.get(key, {}))]
-            for what in sorted(was.keys() | now.keys())
-            for old, new in [(was.get(what), now.get(what))] if old != new]
 
 
 class Cell(Project):
@@ -30,15 +21,6 @@ class Cell(Project):
         self.start, self.leftover = start, leftover
         self.token = token_of("t" + name.replace("-", ""))
         self.sim.add_token(self.token, name)
-
-    def state(self):
-        """All there is, whole, by its kind and id; but a server's type is a
-        page of Hetzner's catalogue, and not the project's."""
-        state = self.sim.state(self.name)
-        return {(kind, thing["id"]): {
-            what: value["name"] if what == "server_type" else value
-            for what, value in thing.items()}
-                for kind in KINDS for thing in state.get(kind, [])}
 
     def ours(self, kind, name=""):
         return next((thing for (of, _), thing in self.state().items()
@@ -71,10 +53,7 @@ class Cell(Project):
         self.guest = self.post("/servers", server("guest"))["server"]["id"]
         self.own = self.post("/volumes", {
             "name": "own", "size": 10, "location": "fsn1"})["volume"]["id"]
-        wait_for(lambda: all(
-            thing.get("status") in (None, "running", "available")
-            for thing in self.state().values()), f"{self.name}: peace", 60, PAUSE)
-        self.before = self.state()
+        self.before = self.peace()
 
     def create(self):
         if self.start == "failed":

@@ -19,15 +19,15 @@ class Row(Project):
         self.start, self.befalls = start, befalls
         self.credential = self.world.add_credential(self.hand, status=None)
 
-    def state(self):
+    def lists(self):
         return self.sim.state(self.name)
 
     def existing(self):
         return {(kind, thing["id"], thing["name"]) for kind in KINDS
-                for thing in self.state().get(kind, [])}
+                for thing in self.lists().get(kind, [])}
 
     def thing(self, kind, name=""):
-        return next(thing for thing in self.state()[kind]
+        return next(thing for thing in self.lists()[kind]
                     if thing["labels"].get(CLUSTER) == self.cluster
                     and name in thing["name"])
 
@@ -55,7 +55,7 @@ class Row(Project):
     def reach(self):
         if self.start == "half_made":
             wait_for(lambda: any(thing["labels"].get(CLUSTER) == self.cluster
-                                 for thing in self.state()["networks"]),
+                                 for thing in self.lists()["networks"]),
                      f"{self.name}: a network", 60)
         elif self.start != "pending":
             self.world.wait_status(self.cluster, self.start)
@@ -94,7 +94,7 @@ class Row(Project):
     def all_gone(self):
         for kind in ("load_balancers", "servers", "networks", "firewalls",
                      "ssh_keys"):
-            for thing in self.state()[kind]:
+            for thing in self.lists()[kind]:
                 if thing["labels"].get(CLUSTER) == self.cluster:
                     self.delete(kind, thing)
 
