@@ -63,9 +63,9 @@ class Tenant(Project):
             thing["labels"].get(CLUSTER): key
             for (kind, key), thing in self.look().items() if kind == "networks"}
         self.move("attach_to_network")
+        self.host = min(self.servers(self.clusters[-1]))
         self.post(f"/volumes/{self.own}/actions/attach", {
-            "server": min(self.servers(self.clusters[-1])),
-            "automount": False})
+            "server": self.host, "automount": False})
 
     def move_out(self):
         self.move("detach_from_network")
@@ -77,8 +77,9 @@ class Tenant(Project):
                       {"network": self.networks[self.clusters[0]]})
 
     def somebody_deletes(self, dice):
-        keys = self.look().keys() - self.before.keys()
-        keys = sorted(key for key in keys if key[0] != "networks")
+        """Not what alone tells of other things."""
+        keys = sorted(key for key in self.look().keys() - self.before.keys()
+                      if key[0] != "networks" and key != ("servers", self.host))
         if keys:
             self.remove(*dice.choice(keys))
 

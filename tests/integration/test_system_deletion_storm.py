@@ -24,7 +24,7 @@ PATIENCE = 120
 PROJECTS, CLUSTERS = 4, 8  # of each project
 # By how many deletions there have been: something happens after a few of them,
 # workers are killed within the first ones, and the storm ends.
-BEFALL, KILLS, KILLED_WITHIN, STORM = (1, 3), 7, 150, 300
+BEFALL, KILLS, KILLED_WITHIN, STORM = (1, 3), 8, 200, 300
 
 
 class DeletionStorm(SystemCase):
