@@ -169,7 +169,7 @@ class Tenant(Project):
                                   [("volumes", self.own)] if own else [])
 
     def may_be_untold(self, key, interrupted):
-        """What a worker has found and deleted, and then it died."""
+        """What a worker found and deleted before it died: README says so."""
         phases = {(self.made_for.get(key), phase)
                   for phase in (key[0], "networks", "sweep")}
         return bool(phases & interrupted)
