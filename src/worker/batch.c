@@ -6,7 +6,12 @@
 
 #include <string.h>
 
-enum { PAUSE_MS = 250, BUSY_WAIT_MS = 1000 };
+enum {
+	PAUSE_MS = 250,
+	/* Whoever has the cluster mostly is through within some ms. */
+	PAUSE_FIRST_MS = 10,
+	BUSY_WAIT_MS = 1000,
+};
 
 /* The door failed, and nobody knows whether it was stored. */
 static void wait_again(struct batch *batch)
@@ -80,21 +85,94 @@ void batch_take_stored(
 	arena_free(arena);
 }
 
+/* ---- One batch at a time for each cluster ---- */
+
+/* Two subjects may share one: then one waits a moment for nothing. */
+static size_t mark_of(const struct flight *flight)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *at = flight->job.subject; *at; at++)
+		hash = (hash ^ (unsigned char)*at) * 16777619u;
+	return hash % BATCH_MARKS;
+}
+
+static bool has_mark(const struct batch *batch, size_t mark)
+{
+	return batch->transaction &&
+	       batch->marks[mark / 64] & UINT64_C(1) << mark % 64;
+}
+
+static void add_marks(struct batch *batch)
+{
+	memset(batch->marks, 0, sizeof batch->marks);
+	for (struct flight *f = batch->in_air.first; f; f = f->next)
+		batch->marks[mark_of(f) / 64] |= UINT64_C(1) << mark_of(f) % 64;
+}
+
+/* Is its cluster in a transaction of another batch? */
+static bool is_elsewhere(
+	const struct worker *worker, const struct flight *flight)
+{
+	size_t mark = mark_of(flight);
+
+	return has_mark(&worker->starts, mark) ||
+	       has_mark(&worker->kubeconfigs, mark) ||
+	       has_mark(&worker->leases[LEASE_PHASES], mark) ||
+	       has_mark(&worker->outcomes[LEASE_PHASES], mark);
+}
+
+/* ---- Loading ---- */
+
+static bool can_send(const struct worker *worker, const struct batch *batch)
+{
+	return !batch->transaction && worker_has_store(worker);
+}
+
+/* After a while in which nothing met a lock, the next pause is short again. */
+static void take_later(const struct worker *worker, struct batch *batch)
+{
+	if (!batch->later.count)
+		batch->pause_ms = 0;
+	else if (worker->now_ms >= batch->later_ms)
+		flights_move(&batch->waiting, &batch->later);
+}
+
 bool batch_load(const struct worker *worker, struct batch *batch, size_t most)
 {
 	struct flights *from =
 		batch->alone.count ? &batch->alone : &batch->waiting;
+	struct flights elsewhere = {0};
 
 	if (batch->alone.count)
 		most = 1;
-	if (batch->later.count && worker->now_ms >= batch->later_ms)
-		flights_move(&batch->waiting, &batch->later);
-	if (batch->transaction || !worker_has_store(worker))
+	if (!can_send(worker, batch))
 		return false;
+	take_later(worker, batch);
 	batch->sent_ms = worker->now_ms;
-	while (batch->in_air.count < most && from->count)
-		flights_add(&batch->in_air, flights_take(from));
+	while (batch->in_air.count < most && from->count) {
+		struct flight *flight = flights_take(from);
+		flights_add(is_elsewhere(worker, flight) ? &elsewhere
+							 : &batch->in_air,
+			flight);
+	}
+	flights_move(&elsewhere, from);
+	*from = elsewhere;
+	add_marks(batch);
 	return batch->in_air.count;
+}
+
+bool batch_can_load(const struct worker *worker, const struct batch *batch)
+{
+	const struct flights *from =
+		batch->alone.count ? &batch->alone : &batch->waiting;
+
+	if (!can_send(worker, batch))
+		return false;
+	for (const struct flight *f = from->first; f; f = f->next)
+		if (!is_elsewhere(worker, f))
+			return true;
+	return false;
 }
 
 void batch_end(struct batch *batch)
@@ -103,15 +181,15 @@ void batch_end(struct batch *batch)
 	batch->transaction = NULL;
 }
 
-bool batch_has_more(const struct batch *batch)
-{
-	return batch->waiting.count || batch->alone.count;
-}
-
 void batch_add_later(
 	struct worker *worker, struct batch *batch, struct flight *flight)
 {
-	if (!batch->later.count)
-		batch->later_ms = worker->now_ms + PAUSE_MS;
+	if (!batch->later.count) {
+		batch->pause_ms =
+			batch->pause_ms ? 2 * batch->pause_ms : PAUSE_FIRST_MS;
+		if (batch->pause_ms > PAUSE_MS)
+			batch->pause_ms = PAUSE_MS;
+		batch->later_ms = worker->now_ms + batch->pause_ms;
+	}
 	flights_add(&batch->later, flight);
 }

@@ -36,16 +36,20 @@ void batch_take_stored(
 
 enum { BATCH_MOST = 256 };
 
-/* Moves those that are next, `most` of them, into `in_air`; false when there
- * are none, or the last ones are not through yet. */
+/*
+ * Moves those that are next, `most` of them, into `in_air`; false when there
+ * are none, or the last ones are not through yet. A cluster is locked by one
+ * transaction at a time, and who finds it locked comes back much later: so it
+ * is in one batch at a time, and its other flights keep their places.
+ */
 bool batch_load(const struct worker *worker, struct batch *batch, size_t most);
 
 /* Forgets the transaction; `in_air` is to be empty by now. */
 void batch_end(struct batch *batch);
 
-/* Will batch_load() have some, as soon as the last ones are through? */
-bool batch_has_more(const struct batch *batch);
+/* Would batch_load() have some now? */
+bool batch_can_load(const struct worker *worker, const struct batch *batch);
 
-/* The flight waits again after a pause. */
+/* The flight waits again after a pause, which is longer each time in a row. */
 void batch_add_later(
 	struct worker *worker, struct batch *batch, struct flight *flight);

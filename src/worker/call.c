@@ -152,13 +152,23 @@ static void send_shared(struct worker *worker)
 	arena_free(arena);
 }
 
+/*
+ * Who asks for a list and is alone with its credential need not wait for
+ * company. What has become of actions is asked again and again, by many who
+ * are not in the air all the time.
+ */
+static bool is_due(const struct worker *worker, const struct flight *first)
+{
+	if (first->ask.kind != ASK_ACTIONS && tenant_is_alone(first->tenant))
+		return true;
+	return worker->now_ms - first->gathered_ms >= CALL_WINDOW_MS;
+}
+
 void call_send(struct worker *worker)
 {
 	for (struct flight *f; (f = flights_take(&worker->calling));)
 		send_own(worker, f);
-	while (worker->gathered.first &&
-		worker->now_ms - worker->gathered.first->gathered_ms >=
-			CALL_WINDOW_MS)
+	while (worker->gathered.first && is_due(worker, worker->gathered.first))
 		send_shared(worker);
 }
 

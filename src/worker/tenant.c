@@ -97,6 +97,11 @@ void tenant_leave(struct worker *worker, struct tenant *tenant, int64_t held_ms)
 	worker->tenants->flights--;
 }
 
+bool tenant_is_alone(const struct tenant *tenant)
+{
+	return tenant->flights == 1;
+}
+
 void tenant_list_places(
 	struct worker *worker, struct arena *arena, struct lease_terms *terms)
 {

@@ -15,6 +15,9 @@ void tenant_join(struct worker *worker, struct tenant *tenant);
 void tenant_leave(
 	struct worker *worker, struct tenant *tenant, int64_t held_ms);
 
+/* Has it one flight in the air? */
+bool tenant_is_alone(const struct tenant *tenant);
+
 /* Fills in the places, and the share of who has no flights. */
 void tenant_list_places(
 	struct worker *worker, struct arena *arena, struct lease_terms *terms);

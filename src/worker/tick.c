@@ -44,22 +44,16 @@ static void sooner(int *timeout_ms, int64_t in_ms)
 		*timeout_ms = in_ms > 0 ? (int)in_ms : 0;
 }
 
-/* Is there something for the database that only waits for the next tick? */
-static bool can_send(const struct worker *worker, const struct batch *batch)
-{
-	return worker_has_store(worker) && !batch->transaction &&
-	       batch_has_more(batch);
-}
-
+/* Also: what is there for the database that only waits for the next tick? */
 static bool has_work(const struct worker *worker)
 {
 	if (worker->ready.count || worker->answered.first ||
-		can_send(worker, &worker->starts) ||
-		can_send(worker, &worker->kubeconfigs))
+		batch_can_load(worker, &worker->starts) ||
+		batch_can_load(worker, &worker->kubeconfigs))
 		return true;
 	for (size_t i = 0; i < LEASE_KIND_COUNT; i++)
-		if (can_send(worker, &worker->leases[i]) ||
-			can_send(worker, &worker->outcomes[i]))
+		if (batch_can_load(worker, &worker->leases[i]) ||
+			batch_can_load(worker, &worker->outcomes[i]))
 			return true;
 	return false;
 }

@@ -96,13 +96,17 @@ struct flights {
 	size_t count;
 };
 
+enum { BATCH_MARKS = 1 << 15 };
+
 /* Flights before a transaction, and those whose transaction is in the air. */
 struct batch {
 	struct flights waiting;
 	struct flights alone; /* were refused together: each by itself */
 	struct flights later; /* will wait from later_ms on */
 	int64_t later_ms;
+	int pause_ms; /* the last one before that; 0: none lately */
 	struct flights in_air;
+	uint64_t marks[BATCH_MARKS / 64]; /* of their subjects: bits */
 	struct transaction *transaction;
 	int64_t sent_ms;
 };
