@@ -106,6 +106,7 @@ struct step;
 /* What a phase remembers within one lease. Lost facts are asked again. */
 struct phase_memory {
 	const struct step *asked; /* which the next reply belongs to */
+	int64_t looked_ms;        /* the phase's age at the first question */
 	bool asked_cluster;       /* it: its Kubernetes API, not Hetzner */
 	size_t nth;               /* of its requests, the next reply is to */
 	int page;                 /* the next one of a list being read; 0: 1 */
@@ -179,12 +180,15 @@ enum pace_kind {
 	PACE_COUNT,
 };
 
-/* How old such a phase was when it was over, and when it was not yet. */
+/* How old such a phase is to be when it is looked at, and why. */
 struct pace {
-	int64_t over_ms; /* 0: not known */
-	int64_t running_ms;
-	int64_t begun_ms; /* and when it began to wait, on average */
-	int in_time;      /* first looks in a row that came late enough */
+	int64_t look_ms;    /* 0: not known */
+	int64_t running_ms; /* it was not over yet when it was that old, ... */
+	int64_t over_ms;    /* ... and was at that age; 0: not lately */
+	int64_t begun_ms;   /* when it began to wait, on average */
+	int in_time;        /* first looks in a row that came late enough */
+	bool probes;        /* whether all goes faster by now */
+	int in_vain;        /* probes in a row that were; below 0: were not */
 };
 
 struct facts {

@@ -3,27 +3,44 @@
  * as long as the last times, so the first look is then: not sooner, for every
  * look is a call, and not much later, for somebody waits. Ages are a phase's.
  *
- * A first look in time says only that it was over by then, so the next one
- * comes sooner, as long as that is well above an age that was too soon. One
- * that came too soon is followed by others at short distances.
+ * A look says only whether it was over by then. So one that came in time is
+ * followed, the next time, by one that is nearer to an age that was too soon,
+ * until these are near each other. That holds until a look comes too soon after
+ * all; and once in a while a sooner one probes whether all goes faster by now,
+ * the more rarely the more often it was in vain.
+ *
+ * One that came too soon in the search is followed by another at the age that
+ * is known to be late enough: it costs a call, and hardly any time.
  */
 #include "parts.h"
 
 enum {
 	LOOK_LEAST_MS = 50,
 	/* Parts of the age at which it is over. */
-	CLOSE_PART = 48, /* nearer than that to "too soon" is near enough */
-	FAR_PART = 8,
-	STEP_PART = 4,     /* of what lies between them, ... */
-	FAR_STEP_PART = 2, /* ... and when they are far from each other */
-	/* Of an age that was too soon, for each time in a row that was not: so
-	 * it is soon forgotten when all goes faster from now on. */
-	FADE_PART = 4096,
-	AGAIN_PART = 40, /* until the second look, the third, ... */
-	LATER_PART = 16,
-	LAST_PART = 8,
+	CLOSE_PART = 32, /* nearer than that to "too soon" is near enough */
+	NEAR_PART = 8,   /* nearer than that is worth no look between */
+	STEP_PART = 4,   /* of what lies between them */
+	/* Of the age: until the second look, the third, ... */
+	AGAIN_PART = 16,
+	LATER_PART = 8,
+	LAST_PART = 4,
 	SMOOTH_PART = 8,
+	/* A probe comes after so many looks in time, and forgets such a part of
+	 * what is too soon; both are doubled by each that was in vain. */
+	PATIENCE = 32,
+	FADE_PART = 8,
+	IN_VAIN_LEAST = -2,
+	IN_VAIN_MOST = 3,
 	FIRST_LOOK = 2, /* the second lease; the first one has begun it */
+};
+
+/*
+ * Where nothing is known yet. Hetzner promises nothing; seconds are what one
+ * sees, rarely many. A guess that is too long costs time once, and one that is
+ * too short costs calls.
+ */
+static const int guesses_ms[PACE_COUNT] = {
+	[PACE_SERVERS_GONE] = 3000,
 };
 
 /* Attempts that failed say nothing about how long it takes. */
@@ -33,22 +50,40 @@ static bool is_telling(const struct facts *facts)
 	       facts->failures == 0 && facts->outages == 0;
 }
 
+static int64_t first_look_ms(const struct facts *facts)
+{
+	return facts->pace->look_ms ? facts->pace->look_ms
+				    : guesses_ms[facts->phase->pace];
+}
+
 bool pace_is_known(const struct facts *facts)
 {
-	return facts->pace && facts->pace->over_ms;
+	if (!facts->pace)
+		return false;
+	return facts->lease_count < FIRST_LOOK ? first_look_ms(facts) != 0
+					       : facts->pace->look_ms != 0;
+}
+
+/* After a look that came too soon. */
+static int64_t until_next_look_ms(const struct facts *facts)
+{
+	static const int parts[] = {AGAIN_PART, LATER_PART, LAST_PART};
+	int64_t age_ms = facts->age_ms;
+	int64_t between_ms = facts->pace->over_ms - age_ms;
+	size_t look = (size_t)(facts->lease_count - FIRST_LOOK);
+
+	if (between_ms > age_ms / NEAR_PART)
+		return between_ms / 2;
+	if (between_ms > 0)
+		return between_ms;
+	return age_ms / parts[look < COUNT(parts) ? look : COUNT(parts) - 1];
 }
 
 int pace_wait_ms(const struct facts *facts)
 {
-	static const int parts[] = {AGAIN_PART, LATER_PART, LAST_PART};
-	const struct pace *pace = facts->pace;
-	size_t looks = (size_t)facts->lease_count - 1;
-	int64_t wait_ms =
-		looks == 0
-			? pace->over_ms - pace->begun_ms
-			: facts->age_ms / parts[looks < COUNT(parts)
-							  ? looks - 1
-							  : COUNT(parts) - 1];
+	int64_t wait_ms = facts->lease_count < FIRST_LOOK
+				  ? first_look_ms(facts) - facts->pace->begun_ms
+				  : until_next_look_ms(facts);
 
 	return wait_ms < LOOK_LEAST_MS ? LOOK_LEAST_MS : (int)wait_ms;
 }
@@ -62,57 +97,96 @@ static void note_begin(struct pace *pace, int64_t age_ms)
 		pace->begun_ms = age_ms;
 }
 
+static void end_probe(struct pace *pace, bool in_vain)
+{
+	if (pace->probes && in_vain && pace->in_vain < IN_VAIN_MOST)
+		pace->in_vain++;
+	if (pace->probes && !in_vain && pace->in_vain > IN_VAIN_LEAST)
+		pace->in_vain--;
+	pace->probes = false;
+}
+
+static void note_too_soon(struct pace *pace, int64_t age_ms, bool first)
+{
+	pace->running_ms = age_ms;
+	pace->in_time = 0;
+	if (pace->over_ms <= age_ms)
+		pace->over_ms = 0;
+	if (!first)
+		return;
+	end_probe(pace, true);
+	if (pace->look_ms && pace->over_ms)
+		pace->look_ms = pace->over_ms;
+}
+
 void pace_note_running(struct facts *facts)
 {
 	if (facts->pace && facts->lease_count < FIRST_LOOK)
 		note_begin(facts->pace, facts->age_ms);
-	if (!is_telling(facts))
-		return;
-	facts->pace->running_ms = facts->age_ms;
-	facts->pace->in_time = 0;
+	if (is_telling(facts))
+		note_too_soon(facts->pace, facts->memory.looked_ms,
+			facts->lease_count == FIRST_LOOK);
+}
+
+/* The next first look, when one at that age was late enough. */
+static int64_t sooner_ms(const struct pace *pace, int64_t age_ms)
+{
+	int64_t between_ms = age_ms - pace->running_ms;
+
+	if (!pace->running_ms)
+		return age_ms / 2;
+	if (between_ms > age_ms / CLOSE_PART)
+		return age_ms - between_ms / STEP_PART;
+	return age_ms;
+}
+
+static int doubled(int part, int times)
+{
+	return times < 0 ? part >> -times : part << times;
+}
+
+static void begin_probe(struct pace *pace)
+{
+	pace->running_ms -=
+		pace->running_ms / doubled(FADE_PART, pace->in_vain);
+	pace->in_time = 0;
+	pace->probes = true;
+}
+
+static void note_in_time(struct pace *pace, int64_t age_ms)
+{
+	pace->in_time++;
+	if (!pace->over_ms || age_ms < pace->over_ms)
+		pace->over_ms = age_ms;
+	if (sooner_ms(pace, age_ms) == age_ms) {
+		end_probe(pace, false);
+		if (pace->in_time >= doubled(PATIENCE, pace->in_vain))
+			begin_probe(pace);
+	}
+	int64_t next_ms = sooner_ms(pace, age_ms);
+	if (!pace->look_ms || next_ms < pace->look_ms)
+		pace->look_ms = next_ms;
 }
 
 /* Too soon by several looks. One that takes very long is no rule. */
-static void lengthen(struct pace *pace, int64_t age_ms)
+static void note_late(struct pace *pace, int64_t age_ms)
 {
-	int64_t most_ms = pace->over_ms + pace->over_ms / 2;
+	int64_t most_ms = pace->look_ms + pace->look_ms / 2;
 
-	if (pace->over_ms && age_ms > most_ms) {
-		pace->running_ms = pace->over_ms;
-		pace->over_ms = most_ms;
-	} else {
-		pace->over_ms = age_ms;
+	if (pace->look_ms && age_ms > most_ms) {
+		pace->running_ms = pace->look_ms;
+		age_ms = most_ms;
 	}
-}
-
-static void fade(struct pace *pace)
-{
-	int64_t part_ms = pace->running_ms * ++pace->in_time / FADE_PART;
-
-	pace->running_ms =
-		part_ms < pace->running_ms ? pace->running_ms - part_ms : 0;
-}
-
-/* Between too soon and in time, towards the one. */
-static void approach(struct pace *pace)
-{
-	int64_t between_ms = pace->over_ms - pace->running_ms;
-
-	if (between_ms > pace->over_ms / FAR_PART)
-		pace->over_ms -= between_ms / FAR_STEP_PART;
-	else if (between_ms > pace->over_ms / CLOSE_PART)
-		pace->over_ms -= between_ms / STEP_PART;
+	pace->over_ms = age_ms;
+	pace->look_ms = sooner_ms(pace, age_ms);
 }
 
 void pace_note_over(struct facts *facts)
 {
-	struct pace *pace = facts->pace;
-
 	if (!is_telling(facts))
 		return;
-	if (!pace->over_ms || facts->lease_count > FIRST_LOOK)
-		lengthen(pace, facts->age_ms);
+	if (facts->lease_count == FIRST_LOOK)
+		note_in_time(facts->pace, facts->memory.looked_ms);
 	else
-		fade(pace);
-	approach(pace);
+		note_late(facts->pace, facts->memory.looked_ms);
 }

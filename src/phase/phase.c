@@ -64,6 +64,8 @@ enum progress phase_ask(struct facts *facts, struct ask *ask, struct err *err)
 			return PROGRESS_FAILED;
 		}
 	} while (ask->kind == ASK_NOTHING);
+	if (!facts->memory.looked_ms)
+		facts->memory.looked_ms = facts->age_ms;
 	facts->memory.asked_cluster = ask->request.server != NULL;
 	facts->memory.makes = facts->phase->describe &&
 			      ask->kind == ASK_REQUEST &&

@@ -80,7 +80,8 @@ static int sleep_ms(const struct worker *worker)
 	if (worker->held.first)
 		sooner(&timeout, worker->held.first->due_ms - now);
 	for (size_t i = 0; i < LEASE_KIND_COUNT; i++)
-		if (worker->outcomes[i].later.count)
+		if (worker->outcomes[i].later.count &&
+			!worker->outcomes[i].transaction)
 			sooner(&timeout, worker->outcomes[i].later_ms - now);
 	if (worker->to_publish.first)
 		sooner(&timeout, HELD_UP_MS);

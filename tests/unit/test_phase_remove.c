@@ -123,6 +123,25 @@ Test(phase_remove, servers_until_none_is_left)
 	cr_assert(t.facts.swept);
 }
 
+/* We have deleted the one, and looked at it before; others delete the other. */
+Test(phase_remove, addresses_of_servers_on_their_way_out)
+{
+	begin("load_balancers");
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
+	asks(&t, NETWORKS);
+	takes(&t, 200, BARE_NETWORK, "next");
+	asks(&t, LISTED("servers"));
+	takes(&t, 200,
+		"{\"servers\":["
+		"{\"id\":11,\"status\":\"deleting\"," OUR_LABEL
+		",\"public_net\":{\"ipv4\":{\"id\":81}}},"
+		"{\"id\":12,\"status\":\"deleting\"," OUR_LABEL
+		",\"public_net\":{\"ipv4\":{\"id\":82}}}]}",
+		"next");
+	cr_assert_null(facts_with_id(&t.facts, RESOURCE_PRIMARY_IP, 81));
+	cr_assert(facts_with_id(&t.facts, RESOURCE_PRIMARY_IP, 82));
+}
+
 Test(phase_remove, what_is_recorded_without_looking_for_it)
 {
 	begin("firewalls");

@@ -71,18 +71,31 @@ static void add_listed(struct facts *facts, const struct json_in *in,
 		add_candidate(facts, AT_SERVER, kind, found.items[i].id);
 }
 
-/* An address that came with a server of ours goes with it by itself. */
+/*
+ * An address that came with a server of ours goes with it by itself. One that
+ * bears our label, is on its way out and recorded no more was looked at before
+ * it was deleted.
+ */
+static bool has_own_address(
+	const struct facts *facts, const struct seen *server)
+{
+	const struct fact_resource *fact =
+		facts_with_id(facts, RESOURCE_SERVER, server->id);
+
+	if (!fact)
+		return server->deleting && seen_label(server, LABEL_CLUSTER);
+	return fact->resource.public_address[0] &&
+	       strcmp(fact->resource.public_address, server->public_address) ==
+		       0;
+}
+
 static void add_addresses(struct facts *facts, const struct seen *server,
 	const struct json_in *public_net)
 {
 	static const char *const families[] = {"ipv4", "ipv6"};
-	const struct fact_resource *fact =
-		facts_with_id(facts, RESOURCE_SERVER, server->id);
 	struct json_in address;
 
-	if (fact && fact->resource.public_address[0] &&
-		strcmp(fact->resource.public_address, server->public_address) ==
-			0)
+	if (has_own_address(facts, server))
 		return;
 	for (size_t i = 0; i < COUNT(families); i++) {
 		int64_t id = 0;
