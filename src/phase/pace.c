@@ -17,8 +17,7 @@
 enum {
 	LOOK_LEAST_MS = 50,
 	/* Parts of the age at which it is over. */
-	CLOSE_PART = 32, /* nearer than that to "too soon" is near enough */
-	NEAR_PART = 8,   /* nearer than that is worth no look between */
+	CLOSE_PART = 24, /* nearer than that to "too soon" is near enough */
 	STEP_PART = 4,   /* of what lies between them */
 	/* Of the age: until the second look, the third, ... */
 	AGAIN_PART = 16,
@@ -72,8 +71,6 @@ static int64_t until_next_look_ms(const struct facts *facts)
 	int64_t between_ms = facts->pace->over_ms - age_ms;
 	size_t look = (size_t)(facts->lease_count - FIRST_LOOK);
 
-	if (between_ms > age_ms / NEAR_PART)
-		return between_ms / 2;
 	if (between_ms > 0)
 		return between_ms;
 	return age_ms / parts[look < COUNT(parts) ? look : COUNT(parts) - 1];
@@ -133,8 +130,6 @@ static int64_t sooner_ms(const struct pace *pace, int64_t age_ms)
 {
 	int64_t between_ms = age_ms - pace->running_ms;
 
-	if (!pace->running_ms)
-		return age_ms / 2;
 	if (between_ms > age_ms / CLOSE_PART)
 		return age_ms - between_ms / STEP_PART;
 	return age_ms;
