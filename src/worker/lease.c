@@ -13,6 +13,8 @@
 #include <byoc/clock.h>
 #include <byoc/log.h>
 
+enum { PAUSE_FIRST_MS = 5 };
+
 static void fill_facts(struct worker *worker, struct flight *flight)
 {
 	const struct lease *lease = &flight->lease;
@@ -52,13 +54,23 @@ static void turn_away(struct worker *worker, struct flight *flight)
 	parcel_come_back(worker, flight, tenant_turn_away(worker, tenant));
 }
 
+/* What waits for no time waits for who has it now, mostly for some ms. */
+static int hold_ms(struct flight *flight)
+{
+	if (flight->lease.wait_ms > 0)
+		return flight->lease.wait_ms;
+	flight->pause_ms =
+		flight->pause_ms ? 2 * flight->pause_ms : PAUSE_FIRST_MS;
+	return flight->pause_ms;
+}
+
 /*
  * The broker has queues for some delays only: what is due within less than the
  * shortest of them waits here, without a lease.
  */
 static void hold(struct worker *worker, struct flight *flight)
 {
-	int wait_ms = flight->lease.wait_ms;
+	int wait_ms = hold_ms(flight);
 
 	if (parcel_come_back_sooner(worker, flight, wait_ms))
 		return;

@@ -80,6 +80,7 @@ struct flight {
 	size_t awaited; /* of these, in the air */
 	int64_t gathered_ms;
 	int64_t due_ms;   /* while it is held */
+	int pause_ms;     /* the last one for who had its phase or cluster */
 	bool let_through; /* although little is left of the rate limit */
 	struct outcome outcome;
 	bool plain; /* of its outcome nothing but the result can be stored */
