@@ -14,7 +14,7 @@ from critical_path import calls_of, teardown_path  # noqa: E402
 LATENCY = 0.02
 TIMES = 10  # the first ones teach the worker how long it takes
 # The second one is for other programs, which hold up the worker at times.
-LEAST_RATIO, USUAL_RATIO = 1.05, 1.1
+LEAST_RATIO, USUAL_RATIO = 1.05, 1.07
 TOO_SOON_MOST = 3  # looks, while it finds out how long it takes
 SPENT = """
     SELECT extract(epoch FROM d.created_at - b.created_at)::float
