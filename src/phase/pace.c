@@ -23,6 +23,7 @@ enum {
 	AGAIN_PART = 16,
 	LATER_PART = 8,
 	LAST_PART = 4,
+	AGAIN_MOST_MS = 15 * 1000,
 	SMOOTH_PART = 8,
 	/* A probe comes after so many looks in time, and forgets such a part of
 	 * what is too soon; both are doubled by each that was in vain. */
@@ -73,7 +74,9 @@ static int64_t until_next_look_ms(const struct facts *facts)
 
 	if (between_ms > 0)
 		return between_ms;
-	return age_ms / parts[look < COUNT(parts) ? look : COUNT(parts) - 1];
+	int64_t again_ms =
+		age_ms / parts[look < COUNT(parts) ? look : COUNT(parts) - 1];
+	return again_ms < AGAIN_MOST_MS ? again_ms : AGAIN_MOST_MS;
 }
 
 int pace_wait_ms(const struct facts *facts)

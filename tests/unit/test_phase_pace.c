@@ -166,6 +166,23 @@ Test(phase_pace, one_that_hangs_is_no_rule)
 	expect_prompt(2000);
 }
 
+Test(phase_pace, one_that_hangs_is_looked_at_now_and_then)
+{
+	int looks;
+
+	delete_servers(2000, &looks);
+	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
+	t.facts.pace = &pace;
+	t.facts.lease_count = 9;
+	t.facts.age_ms = 300000;
+	asks(&t, LISTED("servers"));
+	takes(&t, 200,
+		"{\"servers\":[{\"id\":12,\"status\":\"deleting\"," OUR_LABEL
+		"}]}",
+		"next");
+	asks(&t, "waits 15000");
+}
+
 Test(phase_pace, attempts_that_failed_teach_nothing)
 {
 	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
