@@ -57,8 +57,8 @@ CREATE TYPE byoc.lease AS (
 -- credential may be leased now, `share` how many of each that is not in it.
 -- Each job gets a row:
 --   leased   it is ours
---   busy     come back in wait_ms: somebody has the phase or its cluster, or it
---            is not due yet
+--   busy     come back in wait_ms (0: soon): somebody has the phase or its
+--            cluster, or it is not due yet
 --   crowded  its credential, which is told, has no place left: it waits in the
 --            broker
 --   void     done already, of an older run, or replaced by a newer message
@@ -151,7 +151,7 @@ BEGIN
              THEN 'void'
              WHEN j.verdict IN ('leased', 'idle') THEN 'busy'
              ELSE j.verdict END,
-        'wait_ms', coalesce(j.wait_ms, 250),
+        'wait_ms', coalesce(j.wait_ms, 0),
         'credential_id', j.credential_id)) l
     WHERE (j.n = ANY (claimed)) IS NOT TRUE;
 END $$;
