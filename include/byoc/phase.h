@@ -260,6 +260,8 @@ enum ask_kind {
 		      * once and gives the common reply to each */
 	ASK_KEYS,    /* make the cluster's keys, put them into facts.cluster;
 		      * phase_take() gets an empty reply of REPLY_OK */
+	ASK_NOTE,    /* store what is recorded, before the lease goes on;
+		      * phase_take() gets an empty reply of REPLY_OK */
 	ASK_WAIT,    /* a step's way to say "not yet", with facts.wait_ms set:
 		      * phase_ask() makes PROGRESS_WAITS of it */
 	ASK_NOTHING, /* a step's way to say that it is met now, by itself:

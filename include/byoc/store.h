@@ -196,6 +196,7 @@ enum result {
 	RESULT_RETRY,   /* come back after delay_ms; an attempt that failed */
 	RESULT_FAIL,    /* and the cluster fails with it */
 	RESULT_PARK,    /* a teardown that has no good token */
+	RESULT_NOTE,    /* none yet: what is recorded so far; the lease lasts */
 	RESULT_READY,   /* of a validation: the token is good */
 	RESULT_INVALID, /* of a validation: it is not */
 	RESULT_COUNT,

@@ -27,7 +27,8 @@ CREATE TYPE byoc.outcome AS (
 );
 
 -- Stores the outcomes of a tick. Each element: n, cluster_id, run, phase,
--- index, lease_token, result (done, wait, retry, fail, park), queue and
+-- index, lease_token, result (done, wait, retry, fail, park; note: no outcome
+-- yet, but resources that were found, and the lease lasts), queue and
 -- delay_ms of wait and retry, code and reason, unanswered (a request that makes
 -- something got no answer), outage (a retry because Hetzner was out of order: it
 -- is counted apart), credential (sealed_token, code and reason, when Hetzner
@@ -55,6 +56,9 @@ BEGIN
         free := byoc.judge_refusals(free);
     END IF;
     stored := byoc.store_outcomes(free);
+    IF outcomes @? '$[*] ? (@.result == "note")' THEN
+        stored := stored || byoc.held_notes(free);
+    END IF;
     IF cardinality(stored) = cardinality(given) THEN
         PERFORM byoc.follow_outcomes(free);
         RETURN QUERY SELECT s.n, 'stored' FROM unnest(stored) s(n);
@@ -72,6 +76,18 @@ BEGIN
                              WHERE c.id = o.cluster_id) THEN 'busy'
                 ELSE 'lost' END
     FROM unnest(given) o;
+END $$;
+
+-- Of notes, those whose lease lasts.
+CREATE FUNCTION byoc.held_notes(outcomes byoc.outcome[]) RETURNS integer[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT o.n FROM unnest(outcomes) o
+        JOIN byoc.phases p ON p.cluster_id = o.cluster_id AND p.run = o.run
+         AND p.phase = o.phase AND p.index = o.index
+         AND p.status = 'leased' AND p.lease_token = o.lease_token
+        WHERE o.result = 'note');
 END $$;
 
 CREATE FUNCTION byoc.store_outcomes(outcomes byoc.outcome[]) RETURNS integer[]
@@ -111,6 +127,7 @@ BEGIN
         WHERE p.cluster_id = o.cluster_id AND p.run = o.run
           AND p.phase = o.phase AND p.index = o.index
           AND p.status = 'leased' AND p.lease_token = o.lease_token
+          AND o.result <> 'note'
         RETURNING o.n, o.result, p
     )
     SELECT coalesce(array_agg(n), '{}'),
@@ -219,6 +236,7 @@ BEGIN
       AND r.kind = x.kind AND r.hetzner_id = x.id;
 END $$;
 
+-- What another phase has recorded meanwhile, having found it too, is known.
 CREATE FUNCTION byoc.record_resources(outcomes byoc.outcome[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -232,6 +250,10 @@ BEGIN
          x(kind text, id bigint, name text, phase text, index integer,
            public_address inet, private_address inet, actions bigint[],
            why text)
+    WHERE NOT EXISTS (
+        SELECT FROM byoc.resources k
+        WHERE k.cluster_id = o.cluster_id AND k.kind = x.kind
+          AND k.hetzner_id = x.id AND (k.phase, k.index) <> (x.phase, x.index))
     ON CONFLICT (cluster_id, phase, index) DO UPDATE
     SET kind = excluded.kind, hetzner_id = excluded.hetzner_id,
         name = excluded.name, actions = excluded.actions,

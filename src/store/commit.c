@@ -26,6 +26,7 @@ static const char *const result_text[] = {
 	[RESULT_RETRY] = "retry",
 	[RESULT_FAIL] = "fail",
 	[RESULT_PARK] = "park",
+	[RESULT_NOTE] = "note",
 	[RESULT_READY] = "ready",
 	[RESULT_INVALID] = "invalid",
 };

@@ -27,7 +27,8 @@ static void list_changes(struct flight *flight)
 		if (fact->change == CHANGE_RECORD)
 			outcome->recorded[outcome->recorded_count++] =
 				&fact->resource;
-		else if (fact->change == CHANGE_REMOVE)
+		else if (fact->change == CHANGE_REMOVE &&
+			 outcome->result != RESULT_NOTE)
 			removed[outcome->removed_count++] = (struct left){
 				.resource = &fact->resource,
 				.fate = fact->fate == FATE_NONE
@@ -115,6 +116,7 @@ static struct outcome *describe(struct flight *flight)
 	else if (flight->job.type == JOB_CLUSTER_PHASE)
 		list_changes(flight);
 	if (flight->job.type == JOB_CLUSTER_PHASE &&
+		outcome->result != RESULT_NOTE &&
 		(flight->lease.goal == GOAL_TEARDOWN ||
 			flight->lease.goal == GOAL_SWEEP))
 		list_kept(flight);
@@ -130,6 +132,7 @@ static const struct {
 	[RESULT_RETRY] = {"job.retry", LOG_WARN},
 	[RESULT_FAIL] = {"phase.failed", LOG_ERROR},
 	[RESULT_PARK] = {"phase.parked", LOG_WARN},
+	[RESULT_NOTE] = {"phase.noted", LOG_DEBUG},
 	[RESULT_READY] = {"credential.ready", LOG_INFO},
 	[RESULT_INVALID] = {"credential.invalid", LOG_WARN},
 };
@@ -153,6 +156,13 @@ static void report(struct worker *worker, struct flight *flight)
 		log_i64("attempt", flight->lease.lease_count),
 		log_text("code", err ? err->code : NULL),
 		log_text("text", err ? err->text : NULL), LOG_END);
+}
+
+/* It has been noted, and its phase goes on under the same lease. */
+static void go_on(struct worker *worker, struct flight *flight)
+{
+	flight->outcome = (struct outcome){0};
+	flights_add(&worker->ready, flight);
 }
 
 /* Its delivery is still ours: it is leased anew. */
@@ -180,6 +190,9 @@ static void take_answer(struct worker *worker, struct batch *batch)
 		struct flight *flight = flights_take(&batch->in_air);
 		if (verdicts[i] == OUTCOME_BUSY) {
 			batch_add_later(worker, batch, flight);
+		} else if (verdicts[i] == OUTCOME_STORED &&
+			   flight->outcome.result == RESULT_NOTE) {
+			go_on(worker, flight);
 		} else if (verdicts[i] == OUTCOME_STORED) {
 			report(worker, flight);
 			flight_end_lease(worker, flight);

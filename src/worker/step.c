@@ -130,13 +130,18 @@ static void act_on(
 	}
 }
 
+/* What the worker was asked to do by itself is done. */
+static void take_done(struct worker *worker, struct flight *flight)
+{
+	const struct reply done = {.class = REPLY_OK};
+
+	act_on(worker, flight, phase_take(&flight->facts, &done, &flight->err));
+}
+
 static void make_keys(struct worker *worker, struct flight *flight)
 {
-	struct reply done = {.class = REPLY_OK};
-
 	if (keys_make(worker, flight, &flight->err))
-		act_on(worker, flight,
-			phase_take(&flight->facts, &done, &flight->err));
+		take_done(worker, flight);
 	else
 		finish_failed(worker, flight);
 }
@@ -190,6 +195,8 @@ static void go_on(struct worker *worker, struct flight *flight)
 	case PROGRESS_ASKS:
 		if (flight->ask.kind == ASK_KEYS)
 			make_keys(worker, flight);
+		else if (flight->ask.kind == ASK_NOTE)
+			finish(worker, flight, RESULT_NOTE);
 		else
 			send_question(worker, flight);
 		break;
@@ -269,6 +276,9 @@ static void begin(struct worker *worker, struct flight *flight)
 {
 	if (flight->err.kind) {
 		finish_failed(worker, flight);
+	} else if (flight->token) {
+		note_age(worker, flight);
+		take_done(worker, flight); /* noted */
 	} else if (!flight->facts.phase) {
 		/* A newer worker has queued it, and one will have it. */
 		log_event(LOG_WARN, "phase.unknown",

@@ -145,9 +145,8 @@ class Tenant(Project):
 
     # What must be true
 
-    def check(self, receipts, deleted, interrupted):
-        """By the receipts of its clusters; what the API has deleted; and which
-        phases of which clusters a worker had when it died."""
+    def check(self, receipts, deleted):
+        """By the receipts of its clusters, and what the API has deleted."""
         after = self.state()
         self.case.assertEqual([thing["name"] for key, thing in after.items()
                                if key not in self.before], [])
@@ -160,16 +159,8 @@ class Tenant(Project):
         went = deleted & self.known.keys() | {
             key for key, thing in self.known.items()
             if key not in after and not thing.get("auto_delete")}
-        self.case.assertEqual(
-            {key for key in went - self.by_hand - set(told)
-             if not self.may_be_untold(key, interrupted)}, set())
+        self.case.assertEqual(went - self.by_hand - set(told), set())
         for cluster, receipt in receipts.items():
             own = cluster == self.clusters[-1]
             self.case.assertEqual(receipt["kept"],
                                   [("volumes", self.own)] if own else [])
-
-    def may_be_untold(self, key, interrupted):
-        """What a worker found and deleted before it died: README says so."""
-        phases = {(self.made_for.get(key), phase)
-                  for phase in (key[0], "networks", "sweep")}
-        return bool(phases & interrupted)

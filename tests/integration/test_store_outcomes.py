@@ -288,6 +288,27 @@ class Ends(StoreCase):
         nowhere = {**outcome, "cluster_id": OTHER}
         self.assertEqual(self.commit(nowhere), ["lost"])
 
+    def test_what_is_noted_is_recorded_and_the_lease_lasts(self):
+        cluster = self.begun()
+        (job, lease), = self.leased(cluster)[:1]
+        found = {"kind": "volume", "id": 9, "name": "pvc", "phase": "volumes",
+                 "index": 0, "actions": []}
+        note = self.outcome(job, lease, "note", resources=[found])
+        stale = {**note, "lease_token": lease["lease_token"] - 1}
+        before = self.events(cluster)
+        self.assertEqual(self.commit(stale), ["lost"])
+        self.assertEqual(self.db("SELECT 1 FROM byoc.resources"
+                                 " WHERE cluster_id = %s", cluster), [])
+        self.assertEqual(self.commit(note), ["stored"])
+        self.assertEqual(self.commit(note), ["stored"])  # its answer got lost
+        self.assertEqual(self.db(
+            "SELECT kind, hetzner_id FROM byoc.resources"
+            " WHERE cluster_id = %s", cluster), [("volume", 9)])
+        self.assertEqual(self.commit({**note, "resources": [
+            {**found, "phase": "at_server"}]}), ["stored"])  # known by then
+        self.assertEqual(self.events(cluster), before)
+        self.assertEqual(self.commit(self.outcome(job, lease)), ["stored"])
+
 
 if __name__ == "__main__":
     unittest.main()

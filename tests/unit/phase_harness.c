@@ -138,6 +138,16 @@ static const char *question(const struct trial *t)
 		method_word(request(t)->method), request(t)->path);
 }
 
+/* The worker has stored what is recorded; and what is asked next? */
+static const char *note(struct trial *t)
+{
+	const struct reply done = {.class = REPLY_OK};
+
+	t->notes++;
+	cr_assert_eq(phase_take(&t->facts, &done, &t->err), VERDICT_NEXT);
+	return trial_ask(t);
+}
+
 const char *trial_ask(struct trial *t)
 {
 	if (t->replied)
@@ -158,6 +168,8 @@ const char *trial_ask(struct trial *t)
 		return list_actions(t);
 	if (t->ask.kind == ASK_KEYS)
 		return "keys";
+	if (t->ask.kind == ASK_NOTE)
+		return note(t);
 	return question(t);
 }
 

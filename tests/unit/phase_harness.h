@@ -56,6 +56,7 @@ struct trial {
 	struct ask ask;
 	struct reply replies[ASK_MOST]; /* to requests beside each other */
 	size_t replied;
+	int notes; /* that the phase has asked for */
 	struct err err;
 	struct secret token, authorities, join_token;
 };
@@ -74,6 +75,8 @@ void trial_recorded(struct trial *t, enum resource_kind kind, const char *phase,
 void trial_recorded_ground(struct trial *t);
 
 /*
+ * What is to be noted is noted at once, and what comes next is told.
+ *
  * Requests that are sent beside each other come one after the other, and the
  * verdict on all of them with the last.
  *

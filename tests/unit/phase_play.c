@@ -60,10 +60,35 @@ static bool cut_here(struct play *play, enum cut cut)
 	return play->cut == cut && play->requests == play->cut_at;
 }
 
+/* What is recorded so far; what was taken away is stored later. */
+static void note(struct play *play, const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		const struct fact_resource *fact = &facts->resources[i];
+		size_t n = 0;
+
+		if (fact->change != CHANGE_RECORD)
+			continue;
+		while (n < play->stored_count &&
+			(strcmp(play->stored[n].resource.phase,
+				 fact->resource.phase) != 0 ||
+				play->stored[n].resource.index !=
+					fact->resource.index))
+			n++;
+		play->stored[n] = *fact;
+		play->stored_count += n == play->stored_count;
+	}
+}
+
 /* Sends what is asked; false: the worker died over it. */
 bool play_send(struct play *play, struct facts *facts, const struct ask *ask,
 	struct reply *reply)
 {
+	if (ask->kind == ASK_NOTE) {
+		note(play, facts);
+		*reply = (struct reply){.class = REPLY_OK};
+		return true;
+	}
 	if (ask->kind == ASK_KEYS) {
 		strcpy(facts->cluster.ssh_public_key, TEST_KEY);
 		*reply = (struct reply){.class = REPLY_OK};

@@ -214,6 +214,25 @@ Test(phase_remove, volumes_are_detached_first)
 	cr_assert(t.facts.swept);
 }
 
+/* A worker may die before anybody hears of a deletion: then it is known what
+ * was found. What is recorded by its maker needs no note. */
+Test(phase_remove, what_was_found_is_noted_before_it_is_deleted)
+{
+	begin("volumes");
+	asks(&t, LISTED("volumes"));
+	takes(&t, 200, TWO_VOLUMES, "next");
+	cr_assert_eq(t.notes, 0);
+	asks(&t, "DELETE /volumes/1");
+	cr_assert_eq(t.notes, 1);
+	cr_assert_eq(t.facts.resource_count, 2);
+	trial_end(&t);
+
+	begin("ssh_keys");
+	trial_recorded(&t, RESOURCE_SSH_KEY, "ssh_key", 0, 4);
+	asks(&t, "DELETE /ssh_keys/4");
+	cr_assert_eq(t.notes, 0);
+}
+
 /* Its server went between the list and the question. */
 Test(phase_remove, a_volume_that_is_free_meanwhile_goes_at_once)
 {

@@ -146,7 +146,7 @@ static enum verdict list_take(
 	return VERDICT_NEXT;
 }
 
-/* ---- erase: each one that is recorded ---- */
+/* ---- What is deleted next ---- */
 
 static bool has_held(const struct facts *facts, enum resource_kind kind)
 {
@@ -184,11 +184,48 @@ static size_t list_victims(const struct facts *facts, size_t *victims)
 	return count;
 }
 
-static bool erase_met(const struct facts *facts)
+static bool has_no_victim(const struct facts *facts)
 {
 	size_t victims[ASK_MOST];
 
 	return list_victims(facts, victims) == 0;
+}
+
+/* ---- note: what was found, before it is deleted ---- */
+
+/* So that a receipt tells of it, even if nobody hears of the deletion. */
+static bool note_met(const struct facts *facts)
+{
+	if (has_no_victim(facts))
+		return true;
+	for (size_t i = 0; i < facts->resource_count; i++)
+		if (facts->resources[i].change == CHANGE_RECORD)
+			return false;
+	return true;
+}
+
+static bool note_ask(struct facts *facts, struct ask *ask, struct err *err)
+{
+	(void)facts, (void)err;
+	ask->kind = ASK_NOTE;
+	return true;
+}
+
+static enum verdict note_take(
+	struct facts *facts, const struct reply *reply, struct err *err)
+{
+	(void)reply, (void)err;
+	for (size_t i = 0; i < facts->resource_count; i++)
+		if (facts->resources[i].change == CHANGE_RECORD)
+			facts->resources[i].change = CHANGE_NONE;
+	return VERDICT_NEXT;
+}
+
+/* ---- erase: each one that is recorded ---- */
+
+static bool erase_met(const struct facts *facts)
+{
+	return has_no_victim(facts);
 }
 
 static void keep_request(struct facts *facts,
@@ -451,6 +488,7 @@ const struct step remove_steps[] = {
 	ROW_SILENT(open),
 	ROW(list),
 	ROW(strangers),
+	ROW(note),
 	ROW(erase),
 	ROW_SILENT(turn),
 	ROW_SILENT(again),
