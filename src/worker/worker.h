@@ -14,7 +14,7 @@
  *      v                                                                 |
  *   step.c  <-->  call.c    what next?  <-->  requests in the air        |
  *      v                                                                 |
- *   commit.c      outcomes are stored                                    |
+ *   commit.c      outcomes are stored; a note goes back to step.c        |
  *      v                                                                 v
  *   publish.c     messages that tell of it leave; once they are confirmed,
  *                 the deliveries are acknowledged

@@ -4,10 +4,11 @@
  * what is recorded of it, and turns to the next. Where deleting takes its time,
  * it looks again.
  *
- * What was found is recorded before it is deleted (list.c), so that records
- * alone say what is to go. A phase lists its kind only where nothing of it is
- * recorded (any more); the sweep lists every kind of which nobody has seen the
- * end, and only nothing found is its own end.
+ * What was found (list.c) is recorded before it is deleted (note), so that
+ * records alone say what is to go, and receipts tell of all that went. A phase
+ * lists its kind only where nothing of it is recorded (any more); the sweep
+ * lists every kind of which nobody has seen the end, and only nothing found is
+ * its own end.
  *
  * Nobody makes anything any more once the last server is gone: so what is
  * listed after that, and whose deletion Hetzner confirms, needs no second look.
