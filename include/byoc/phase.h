@@ -44,6 +44,7 @@ struct bill {
 struct fact_resource {
 	struct resource resource;
 	enum change change; /* what the store has to do about it */
+	bool noted;         /* it has recorded it, within the lease */
 
 	/* Taking away. */
 	enum fate fate;     /* of one that is to be removed */

@@ -35,7 +35,7 @@ static const char sql_kubeconfig[] =
 	" $1::uuid))";
 
 static const char sql_answer[] =
-	"SELECT data - 'sealed_kubeconfig' FROM ("
+	"SELECT data::jsonb - 'sealed_kubeconfig' FROM ("
 	" SELECT data FROM byoc.events WHERE cluster_id = $1"
 	" UNION ALL SELECT data FROM byoc.events WHERE credential_id = $1) e"
 	" WHERE data ->> 'job_id' = $2";
@@ -43,7 +43,7 @@ static const char sql_answer[] =
 static const char sql_sealed[] =
 	"SELECT data ->> 'sealed_kubeconfig' FROM byoc.events"
 	" WHERE cluster_id = $1 AND data ->> 'job_id' = $2"
-	" AND data ? 'sealed_kubeconfig'";
+	" AND data -> 'sealed_kubeconfig' IS NOT NULL";
 
 static const char sql_receipt[] =
 	"SELECT json_build_object('swept_at', c.swept_at, 'lines',"

@@ -62,6 +62,7 @@ void facts_record(struct facts *facts, const struct resource *resource)
 	else if (&fact->resource != resource)
 		fact->resource = *resource;
 	fact->change = CHANGE_RECORD;
+	fact->noted = false;
 }
 
 void facts_remove(struct facts *facts, const char *phase, int index)

@@ -306,6 +306,11 @@ class Ends(StoreCase):
             " WHERE cluster_id = %s", cluster), [("volume", 9)])
         self.assertEqual(self.commit({**note, "resources": [
             {**found, "phase": "at_server"}]}), ["stored"])  # known by then
+        self.assertEqual(self.commit({**self.outcome(job, lease, "note"), **{
+            "resources": [found], "removed": [{"kind": "volume", "id": 9}]}}),
+            ["stored"])
+        self.assertEqual(self.db("SELECT hetzner_id FROM byoc.resources"
+                                 " WHERE cluster_id = %s", cluster), [(9,)])
         self.assertEqual(self.events(cluster), before)
         self.assertEqual(self.commit(self.outcome(job, lease)), ["stored"])
 

@@ -224,7 +224,13 @@ Test(phase_remove, what_was_found_is_noted_before_it_is_deleted)
 	cr_assert_eq(t.notes, 0);
 	asks(&t, "DELETE /volumes/1");
 	cr_assert_eq(t.notes, 1);
-	cr_assert_eq(t.facts.resource_count, 2);
+	/* The outcome tells of it once more: of one that was a candidate, it
+	 * takes the record away as well. */
+	cr_assert_eq(t.facts.resources[0].change, CHANGE_RECORD);
+	cr_assert_eq(t.facts.resources[1].change, CHANGE_RECORD);
+	takes(&t, 204, "", "next");
+	asks(&t, "POST /volumes/2/actions/detach");
+	cr_assert_eq(t.notes, 1);
 	trial_end(&t);
 
 	begin("ssh_keys");

@@ -153,6 +153,7 @@ static bool note_service(struct fact_resource *fact, const char *service)
 	snprintf(candidate->name + used, sizeof candidate->name - used,
 		"%s%.*s", used ? " " : "", (int)length, service);
 	fact->change = CHANGE_RECORD;
+	fact->noted = false;
 	return true;
 }
 

@@ -200,7 +200,8 @@ static bool note_met(const struct facts *facts)
 	if (has_no_victim(facts))
 		return true;
 	for (size_t i = 0; i < facts->resource_count; i++)
-		if (facts->resources[i].change == CHANGE_RECORD)
+		if (facts->resources[i].change == CHANGE_RECORD &&
+			!facts->resources[i].noted)
 			return false;
 	return true;
 }
@@ -217,8 +218,7 @@ static enum verdict note_take(
 {
 	(void)reply, (void)err;
 	for (size_t i = 0; i < facts->resource_count; i++)
-		if (facts->resources[i].change == CHANGE_RECORD)
-			facts->resources[i].change = CHANGE_NONE;
+		facts->resources[i].noted = true;
 	return VERDICT_NEXT;
 }
 
