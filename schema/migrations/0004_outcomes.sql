@@ -250,10 +250,11 @@ BEGIN
          x(kind text, id bigint, name text, phase text, index integer,
            public_address inet, private_address inet, actions bigint[],
            why text)
-    WHERE NOT EXISTS (
-        SELECT FROM byoc.resources k
-        WHERE k.cluster_id = o.cluster_id AND k.kind = x.kind
-          AND k.hetzner_id = x.id AND (k.phase, k.index) <> (x.phase, x.index))
+    -- asked for each: as a join, all resources of a young database are read
+    WHERE (SELECT (k.phase, k.index) = (x.phase, x.index)
+           FROM byoc.resources k
+           WHERE k.cluster_id = o.cluster_id AND k.kind = x.kind
+             AND k.hetzner_id = x.id) IS NOT FALSE
     ON CONFLICT (cluster_id, phase, index) DO UPDATE
     SET kind = excluded.kind, hetzner_id = excluded.hetzner_id,
         name = excluded.name, actions = excluded.actions,
