@@ -158,8 +158,10 @@ bool batch_load(const struct worker *worker, struct batch *batch, size_t most)
 	}
 	flights_move(&elsewhere, from);
 	*from = elsewhere;
+	if (!batch->in_air.count)
+		return false;
 	add_marks(batch);
-	return batch->in_air.count;
+	return true;
 }
 
 bool batch_can_load(const struct worker *worker, const struct batch *batch)

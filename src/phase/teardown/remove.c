@@ -185,7 +185,7 @@ static size_t list_victims(const struct facts *facts, size_t *victims)
 	return count;
 }
 
-static bool has_no_victim(const struct facts *facts)
+static bool erase_met(const struct facts *facts)
 {
 	size_t victims[ASK_MOST];
 
@@ -197,7 +197,7 @@ static bool has_no_victim(const struct facts *facts)
 /* So that a receipt tells of it, even if nobody hears of the deletion. */
 static bool note_met(const struct facts *facts)
 {
-	if (has_no_victim(facts))
+	if (erase_met(facts))
 		return true;
 	for (size_t i = 0; i < facts->resource_count; i++)
 		if (facts->resources[i].change == CHANGE_RECORD &&
@@ -223,11 +223,6 @@ static enum verdict note_take(
 }
 
 /* ---- erase: each one that is recorded ---- */
-
-static bool erase_met(const struct facts *facts)
-{
-	return has_no_victim(facts);
-}
 
 static void keep_request(struct facts *facts,
 	const struct fact_resource *victim, struct request *request,
