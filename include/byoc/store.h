@@ -295,12 +295,19 @@ struct transaction *store_send_answers(struct store *store,
 struct transaction *store_send_published(
 	struct store *store, const int64_t *ids, size_t count);
 
-/* Takes over messages from the id `floor` on that nobody has published in
- * time. */
-struct transaction *store_send_relay(
-	struct store *store, int64_t floor, int most);
-/* Where the next look may begin: before this id, there is nothing left. */
-int64_t store_read_floor(const struct transaction *transaction);
+/* Where a relay has come to, as the database tells it (byoc.outbox_place). */
+struct outbox_place {
+	char text[128];
+};
+extern const struct outbox_place outbox_begin;
+
+/* Takes over messages that nobody has published in time: from the place on, or
+ * with a full look all there are. */
+struct transaction *store_send_relay(struct store *store,
+	const struct outbox_place *place, int most, bool full_look);
+/* Where the next look may begin. Of a relay's answer only. */
+void store_read_place(
+	const struct transaction *transaction, struct outbox_place *place);
 
 /*
  * Queues anew what should have arrived `grace_ms` ago; without
@@ -319,6 +326,7 @@ struct gauges {
 	int64_t clusters[CLUSTER_STATUS_COUNT];
 	int64_t outbox_late_ms; /* how long the oldest message has been due */
 };
-struct transaction *store_send_gauges(struct store *store, int64_t floor);
+struct transaction *store_send_gauges(
+	struct store *store, const struct outbox_place *place);
 void store_read_gauges(
 	const struct transaction *transaction, struct gauges *gauges);

@@ -23,8 +23,9 @@ BEGIN
             due_at = clock_timestamp()
                      + least(interval '5 minutes',
                              interval '5 seconds' * 2 ^ least(o.tries, 6))
-        WHERE o.id IN (SELECT f.id FROM fitting f
-                       WHERE f.before < 4 * 1024 * 1024)
+        -- an array, for who joins may read all there is for each
+        WHERE o.id = ANY (ARRAY(SELECT f.id FROM fitting f
+                                WHERE f.before < 4 * 1024 * 1024))
         RETURNING o.*
     )
     SELECT * FROM taken ORDER BY id;
@@ -38,17 +39,39 @@ BEGIN
             FROM byoc.outbox_id_seq);
 END $$;
 
--- Where the next look may begin: at the lowest id from `floor` on that is still
--- there. A row that is written at this moment may come to be below: whoever
--- wrote it publishes it, or a look from 0 finds it.
-CREATE FUNCTION byoc.outbox_floor(floor bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+-- Where a relay has come to. A transaction that is open hides rows below others
+-- that can be seen: so ids up to `newest` are done with only when all that were
+-- `running` as it was noted are over.
+CREATE TYPE byoc.outbox_place AS (
+    floor bigint,   -- no look needs to begin before it
+    newest bigint,  -- given out at noted_at ...
+    running xid8,   -- ... by transactions before this one
+    noted_at timestamptz
+);
+
+-- The place after a look, which began at `floor` or was a `full` one. For a
+-- transaction that stays open, nobody reads dead rows more than ten seconds:
+-- what it has written is left to a full look.
+CREATE FUNCTION byoc.next_outbox_place(place byoc.outbox_place, full_look boolean)
+RETURNS byoc.outbox_place LANGUAGE plpgsql AS $$
 DECLARE
-    newest bigint := byoc.newest_outbox_row();
+    settled boolean := place.running IS NULL
+        OR place.running <= pg_snapshot_xmin(pg_current_snapshot())
+        OR byoc.is_past(place.noted_at + interval '10 seconds');
+    done bigint := CASE WHEN settled
+        THEN coalesce(place.newest, 0) ELSE place.floor END;
 BEGIN
-    RETURN coalesce((SELECT o.id FROM byoc.outbox o WHERE o.id >= floor
-                     ORDER BY o.id LIMIT 1),
-                    greatest(floor, newest));
+    place.floor := coalesce(
+        (SELECT o.id FROM byoc.outbox o
+         WHERE o.id >= CASE WHEN full_look THEN 0 ELSE place.floor END
+           AND o.id < done
+         ORDER BY o.id LIMIT 1), done);
+    IF settled THEN
+        place.newest := byoc.newest_outbox_row();
+        place.running := pg_snapshot_xmax(pg_current_snapshot());
+        place.noted_at := clock_timestamp();
+    END IF;
+    RETURN place;
 END $$;
 
 -- ---- Watchdog ----

@@ -86,7 +86,7 @@ BEGIN
     FOREACH called IN ARRAY ARRAY[
         'lease_phases', 'lease_credentials', 'renew_leases', 'start_runs',
         'commit_phases', 'commit_credentials', 'emit_kubeconfigs',
-        'take_outbox', 'outbox_floor', 'requeue_lost']
+        'take_outbox', 'next_outbox_place', 'requeue_lost']
     LOOP
         EXECUTE format('ALTER FUNCTION byoc.%I '
                        'SET plan_cache_mode = force_generic_plan '

@@ -4,13 +4,17 @@
 #include <string.h>
 
 const struct statement read_gauges = {"read_gauges",
-	"SELECT name, label, value FROM byoc.gauges($1::bigint)", 1, false};
+	"SELECT name, label, value"
+	" FROM byoc.gauges(($1::byoc.outbox_place).floor)",
+	1, false};
 
-struct transaction *store_send_gauges(struct store *store, int64_t floor)
+struct transaction *store_send_gauges(
+	struct store *store, const struct outbox_place *place)
 {
 	struct transaction *transaction = transaction_new(&read_gauges);
 
-	transaction->parameters[0] = parameter_i64(transaction, floor);
+	transaction->parameters[0] =
+		arena_copy_text(transaction->arena, place->text);
 	store_send(store, LANE_OUTCOMES, transaction);
 	return transaction;
 }

@@ -8,25 +8,26 @@
 
 #define COLUMNS "id, exchange, routing_key, message_id, type, traceparent, body"
 
-/* The last row of an answer holds an id and nothing else. */
-#define ID_ALONE(id)                                                           \
-	" UNION ALL SELECT " id ", NULL, NULL, NULL, NULL, NULL, NULL"
+/* The last row of an answer is no message. */
+#define LAST_ROW(id, text)                                                     \
+	" UNION ALL SELECT " id ", " text ", NULL, NULL, NULL, NULL, NULL"
 
 /* Sent by a lane behind every statement that writes. Also one that has written
  * nothing tells the newest id, so that no other begins among rows long dead. */
 const struct statement written_now = {"written_now",
 	"(SELECT " COLUMNS " FROM byoc.outbox"
 	" WHERE id > $1::bigint"
-	" AND transaction = pg_current_xact_id_if_assigned() ORDER BY id)" ID_ALONE(
-		"byoc.newest_outbox_row()"),
+	" AND transaction = pg_current_xact_id_if_assigned() ORDER BY id)" LAST_ROW(
+		"byoc.newest_outbox_row()", "NULL"),
 	1, false};
 
-/* Tells the floor for the next look. */
+/* Tells the place for the next look. */
 const struct statement relay_outbox = {"relay_outbox",
-	"SELECT " COLUMNS
-	" FROM byoc.take_outbox($1::bigint, $2::integer)" ID_ALONE(
-		"byoc.outbox_floor($1::bigint)"),
-	2, false};
+	"SELECT " COLUMNS " FROM byoc.take_outbox(CASE WHEN $3::boolean THEN 0"
+	" ELSE ($1::byoc.outbox_place).floor END, $2::integer)" LAST_ROW(
+		"p.floor", "p::text") " FROM byoc.next_outbox_place("
+				      "$1::byoc.outbox_place, $3::boolean) p",
+	3, false};
 
 /* Not worth a wait for the disk: what a crash brings back is published twice.
  */
@@ -64,7 +65,7 @@ void transaction_outbox(const struct transaction *transaction,
 	int count = PQntuples(rows);
 
 	if (count)
-		count--; /* the id alone */
+		count--; /* the last row */
 	*outbox = (struct outbox){
 		.rows = arena_take(
 			arena, (size_t)count * sizeof(struct outbox_row)),
@@ -98,32 +99,41 @@ struct transaction *store_send_published(
 	return transaction;
 }
 
-struct transaction *store_send_relay(
-	struct store *store, int64_t floor, int most)
+const struct outbox_place outbox_begin = {"(0,,,)"};
+
+struct transaction *store_send_relay(struct store *store,
+	const struct outbox_place *place, int most, bool full_look)
 {
 	struct transaction *transaction = transaction_new(&relay_outbox);
 
-	transaction->parameters[0] = parameter_i64(transaction, floor);
+	transaction->parameters[0] =
+		arena_copy_text(transaction->arena, place->text);
 	transaction->parameters[1] = parameter_i64(transaction, most);
+	transaction->parameters[2] = full_look ? "true" : "false";
 	store_send(store, LANE_INTAKE, transaction);
 	return transaction;
 }
 
-int64_t store_read_floor(const struct transaction *transaction)
+void store_read_place(
+	const struct transaction *transaction, struct outbox_place *place)
 {
-	int count = PQntuples(transaction->rows);
+	int last = PQntuples(transaction->rows) - 1;
 
-	return count ? store_i64(transaction->rows, count - 1, 0) : 0;
+	snprintf(place->text, sizeof place->text, "%s",
+		store_text(transaction->rows, last, 1));
 }
 
-/* A floor was found by looking. */
+/* Below a floor, which was found by looking, there is nothing. */
 int64_t outbox_newest(const struct transaction *transaction)
 {
-	int count = PQntuples(transaction->written);
+	bool relayed = transaction->statement == &relay_outbox;
+	const PGresult *rows =
+		relayed ? transaction->rows : transaction->written;
+	int count = PQntuples(rows);
 
-	if (transaction->statement == &relay_outbox)
-		return store_read_floor(transaction) - 1;
-	return count ? store_i64(transaction->written, count - 1, 0) : 0;
+	if (!count)
+		return 0;
+	return store_i64(rows, count - 1, 0) - relayed;
 }
 
 struct transaction *store_send_watch(

@@ -40,7 +40,7 @@ struct upkeep {
 	struct errand deletion;
 	struct ids deleting;
 	struct errand relay;
-	int64_t floor; /* of the outbox: nothing is below */
+	struct outbox_place place;
 	int64_t next_full_look_ms;
 	struct errand watch;
 	struct errand tending;
@@ -139,7 +139,7 @@ static void take_relayed(struct worker *worker, struct upkeep *upkeep)
 	parcel_rows(worker, errand->transaction, &none);
 	size_t count = worker->to_publish.last->rows.count;
 	meters_add(worker, METER_RELAYED, count);
-	upkeep->floor = store_read_floor(errand->transaction);
+	store_read_place(errand->transaction, &upkeep->place);
 	if (count == RELAY_MOST)
 		errand->next_ms = worker->now_ms;
 }
@@ -161,12 +161,12 @@ static void relay(struct worker *worker)
 		errand->next_ms = worker->now_ms + RELAY_EVERY_MS;
 		return;
 	}
-	if (worker->now_ms >= upkeep->next_full_look_ms) {
+	bool full_look = worker->now_ms >= upkeep->next_full_look_ms;
+	if (full_look)
 		upkeep->next_full_look_ms = worker->now_ms + FULL_LOOK_EVERY_MS;
-		upkeep->floor = 0;
-	}
 	begin(worker, errand, RELAY_EVERY_MS,
-		store_send_relay(worker->store, upkeep->floor, RELAY_MOST));
+		store_send_relay(
+			worker->store, &upkeep->place, RELAY_MOST, full_look));
 }
 
 /* ---- Watchdog ---- */
@@ -245,7 +245,7 @@ static void gauge(struct worker *worker)
 	if (is_due(worker, errand))
 		begin(worker, errand, GAUGES_EVERY_MS,
 			store_send_gauges(
-				worker->store, worker->upkeep->floor));
+				worker->store, &worker->upkeep->place));
 }
 
 /* What is only kept in case that it is needed again. */
@@ -262,8 +262,10 @@ static void forget(struct worker *worker)
 
 void upkeep(struct worker *worker)
 {
-	if (!worker->upkeep)
+	if (!worker->upkeep) {
 		worker->upkeep = memory_new(sizeof *worker->upkeep);
+		worker->upkeep->place = outbox_begin;
+	}
 	delete_published(worker);
 	relay(worker);
 	watch(worker);

@@ -5,6 +5,8 @@ import unittest
 
 from store_case import OTHER, WORKER, StoreCase
 
+BEGIN = "(0,,,)"
+LONG_AGO = "2000-01-01 00:00:00Z"
 TAKE = "SELECT id, tries FROM byoc.take_outbox(%s, 100)"
 
 
@@ -32,21 +34,66 @@ class Relay(StoreCase):
                          [second, third])
         self.assertEqual([id for id, _ in self.db(TAKE, 0)], [first])
 
+    def next_place(self, place, full_look=False):
+        """The place after a look, and its floor."""
+        return self.db("SELECT p::text, p.floor FROM"
+                       " byoc.next_outbox_place(%s, %s) p", place,
+                       full_look)[0]
+
     def test_the_floor_is_the_lowest_that_is_left(self):
         first, second = self.write(2)
-        floor = "SELECT byoc.outbox_floor(%s)"
-        self.assertEqual(self.one(floor, 0), first)
+        place, _ = self.next_place(BEGIN, full_look=True)
+        place, floor = self.next_place(place)
+        self.assertEqual(floor, first)
         self.db("DELETE FROM byoc.outbox WHERE id = %s", first)
-        self.assertEqual(self.one(floor, first), second)
+        place, floor = self.next_place(place)
+        self.assertEqual(floor, second)
         self.db("DELETE FROM byoc.outbox")
-        self.assertEqual(self.one(floor, first), second)
+        place, floor = self.next_place(place)
+        self.assertEqual(floor, second)
         self.assertEqual(self.one("SELECT byoc.newest_outbox_row()"), second)
+
+    def test_a_full_look_finds_what_is_below_the_floor(self):
+        (id,) = self.write()
+        place = f"({id + 5},{id + 5},1,now)"
+        self.assertEqual(self.next_place(place)[1], id + 5)
+        self.assertEqual(self.next_place(place, full_look=True)[1], id)
+
+    def write_slowly(self):
+        """A row in a transaction that is still open, and its id."""
+        writer = self.connect()
+        self.db("BEGIN", on=writer)
+        return writer, self.db(
+            "INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,"
+            " body, due_at) VALUES ('', 'x', gen_random_uuid(), 'x', '{}',"
+            " clock_timestamp()) RETURNING id", on=writer)[0][0]
+
+    def test_the_floor_waits_for_who_still_writes(self):
+        writer, id = self.write_slowly()
+        self.write()
+        self.db("DELETE FROM byoc.outbox")
+        place, _ = self.next_place(BEGIN, full_look=True)
+        for _ in range(3):
+            place, floor = self.next_place(place)
+            self.assertLess(floor, id)
+        self.db("COMMIT", on=writer)
+        place, floor = self.next_place(place)
+        self.assertEqual(floor, id)
+
+    def test_the_floor_waits_ten_seconds_at_most(self):
+        self.write_slowly()
+        (id,) = self.write()
+        self.db("DELETE FROM byoc.outbox")
+        _, floor = self.next_place(f"(0,{id},1000000,now)")
+        self.assertEqual(floor, 0)
+        _, floor = self.next_place(f"(0,{id},1000000,\"{LONG_AGO}\")")
+        self.assertEqual(floor, id)
 
     def test_dead_rows_are_not_looked_at(self):
         self.holding("SELECT pg_current_xact_id()")  # keeps them
-        self.write(20000)
+        (*_, newest) = self.write(20000)
         self.db("DELETE FROM byoc.outbox")
-        floor = self.one("SELECT byoc.outbox_floor(0)")
+        _, floor = self.next_place(f"(0,{newest},1000000,\"{LONG_AGO}\")")
         self.write(1)
         touched = []
         for begin in (0, floor):
