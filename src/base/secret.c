@@ -1,8 +1,9 @@
 /*
  * Secrets in libsodium's guarded memory: locked, between pages that fault, and
- * wiped when freed. Each such piece costs the kernel several calls, and a token
- * is needed for every job: so small secrets share one piece, cut into cells.
- * Not where AddressSanitizer looks on, so that tests find what writes too far.
+ * wiped when freed. Each such piece costs the kernel several calls, and each
+ * job needs a token and each request a header with it: so small secrets share
+ * pieces, which are cut into cells and kept for the next ones. Not where
+ * AddressSanitizer looks on, so that tests find what writes too far.
  */
 #include <byoc/secret.h>
 
@@ -18,59 +19,91 @@
 #ifdef __SANITIZE_ADDRESS__
 enum { CELL_SIZE = 1024, CELLS = 0 };
 #else
-enum { CELL_SIZE = 1024, CELLS = 256 };
+enum { CELL_SIZE = 1024, CELLS = 64 };
 #endif
+enum { PIECE_SIZE = CELL_SIZE * CELLS };
+
+struct piece {
+	struct piece *next;
+	char *bytes;
+};
+
+/* In a cell that nothing is in. */
+struct free_cell {
+	struct free_cell *next;
+};
 
 /* Connections are opened, with their secrets, on threads of their own. */
 static pthread_mutex_t cells_lock = PTHREAD_MUTEX_INITIALIZER;
-static char *cells; /* NULL: none is needed yet */
-static char *free_cells[CELLS + 1];
-static size_t free_count;
+static struct piece *pieces;
+static struct free_cell *free_cells;
+
+static void *must_have(void *memory)
+{
+	if (!memory) {
+		fputs("out of memory for secrets\n", stderr);
+		abort();
+	}
+	return memory;
+}
 
 static char *guarded(size_t size)
 {
 	/* Before sodium_init() has run, its allocator divides by zero. */
-	char *bytes = sodium_init() < 0 ? NULL : sodium_malloc(size);
-
-	if (!bytes) {
-		fputs("out of memory for secrets\n", stderr);
-		abort();
-	}
-	return bytes;
+	return must_have(sodium_init() < 0 ? NULL : sodium_malloc(size));
 }
 
-static void cut_cells(void)
+static void put_cell(char *bytes)
 {
-	cells = guarded((size_t)CELL_SIZE * CELLS);
-	for (size_t i = 0; i != CELLS; i++)
-		free_cells[free_count++] = cells + i * CELL_SIZE;
+	struct free_cell *cell = (struct free_cell *)bytes;
+
+	cell->next = free_cells;
+	free_cells = cell;
 }
 
-/* NULL: there is none free. */
+static void cut_piece(void)
+{
+	struct piece *piece = must_have(malloc(sizeof *piece));
+
+	piece->bytes = guarded(PIECE_SIZE);
+	piece->next = pieces;
+	pieces = piece;
+	for (size_t at = PIECE_SIZE; at; at -= CELL_SIZE)
+		put_cell(piece->bytes + at - CELL_SIZE);
+}
+
+/* NULL: there are no cells here. */
 static char *take_cell(void)
 {
-	char *cell = NULL;
-
 	pthread_mutex_lock(&cells_lock);
-	if (!cells && CELLS)
-		cut_cells();
-	if (free_count)
-		cell = free_cells[--free_count];
+	if (!free_cells && CELLS)
+		cut_piece();
+	struct free_cell *cell = free_cells;
+	if (cell)
+		free_cells = cell->next;
 	pthread_mutex_unlock(&cells_lock);
-	return cell;
+	return (char *)cell;
+}
+
+static bool is_cell(const char *bytes)
+{
+	for (const struct piece *piece = pieces; piece; piece = piece->next)
+		if (bytes >= piece->bytes && bytes < piece->bytes + PIECE_SIZE)
+			return true;
+	return false;
 }
 
 /* False: it is no cell. */
 static bool give_cell_back(char *bytes)
 {
-	if (!cells || bytes < cells ||
-		bytes >= cells + (size_t)CELL_SIZE * CELLS)
-		return false;
-	sodium_memzero(bytes, CELL_SIZE);
 	pthread_mutex_lock(&cells_lock);
-	free_cells[free_count++] = bytes;
+	bool given = is_cell(bytes);
+	if (given) {
+		sodium_memzero(bytes, CELL_SIZE);
+		put_cell(bytes);
+	}
 	pthread_mutex_unlock(&cells_lock);
-	return true;
+	return given;
 }
 
 void secret_init(struct secret *secret, size_t size)

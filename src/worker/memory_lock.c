@@ -10,7 +10,7 @@
 
 enum {
 	KIB = 1024,
-	/* The piece that small secrets share, keys, URLs, and what one flight
+	/* A piece that small secrets share, keys, URLs, and what one flight
 	 * at a time has while its user_data are put together. */
 	OWN_SIZE = 1024 * KIB,
 	SMALL_SECRETS = 3,
