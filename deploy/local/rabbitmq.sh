@@ -76,6 +76,9 @@ export_settings() {
 	# No -noinput from the script, so that it turns into the server
 	# instead of watching over it: one process, one known id.
 	export RABBITMQ_ALLOW_INPUT=1
+	# Schedulers that look for work in a loop take the processor from those
+	# who have it: PostgreSQL and the workers are on the same machine.
+	export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+sbwt none +sbwtdcpu none +sbwtdio none"
 	# Quorum queues' log files are 512 MiB each unless told otherwise.
 	cat >"$DIR/rabbitmq.conf" <<-END
 		log.file.level = warning
