@@ -129,7 +129,7 @@ GRANT SELECT,
               wait_queue),
       UPDATE (status, job_id, due_at, wait_queue, lease_owner, lease_token,
               lease_until, leases, failures, outages, unanswered_at, code, reason,
-              waits_anew, started_at, finished_at, swept)
+              waits_anew, hurried, started_at, finished_at, swept)
     ON byoc.phases TO byoc_worker;
 
 GRANT SELECT,

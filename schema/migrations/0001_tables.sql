@@ -197,6 +197,9 @@ CREATE TABLE byoc.phases (
     reason text,
     -- does it wait for something else than it did before? Told by an event
     waits_anew boolean NOT NULL DEFAULT false,
+    -- somebody asked for a look while there was one: if that one was in vain,
+    -- the next comes at once
+    hurried boolean NOT NULL DEFAULT false,
     started_at timestamptz,
     finished_at timestamptz,
     -- the kind of resources of which it has seen that nothing is left

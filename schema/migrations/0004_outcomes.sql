@@ -107,8 +107,12 @@ BEGIN
                           THEN gen_random_uuid() END,
             due_at = CASE WHEN o.result IN ('wait', 'retry')
                           THEN clock_timestamp()
-                               + o.delay_ms * interval '1 millisecond' END,
-            wait_queue = o.queue,
+                               + CASE WHEN p.hurried AND o.code IS NOT NULL
+                                      THEN 0 ELSE o.delay_ms END
+                                 * interval '1 millisecond' END,
+            wait_queue = CASE WHEN p.hurried AND o.code IS NOT NULL
+                              THEN NULL ELSE o.queue END,
+            hurried = false,
             lease_until = NULL,
             failures = CASE WHEN o.result = 'retry' AND o.outage IS NOT TRUE
                             THEN p.failures + 1 ELSE p.failures END,

@@ -68,12 +68,13 @@ END $$;
 -- ---- Asked for once more ----
 
 -- A teardown that is asked for once more, while it is under way, takes over
--- what it is told now, and looks at once at what it waits for. False: there is
--- none.
+-- what it is told now, and looks at once at what it waits for; after a look that
+-- does not know of it yet, once more. False: there is none.
 CREATE FUNCTION byoc.hurry_teardown(cluster uuid, options jsonb)
 RETURNS boolean LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
-    hurried byoc.phases[];
+    told byoc.phases[];
 BEGIN
     UPDATE byoc.clusters SET removal = removal || options
     WHERE id = cluster AND status = 'deleting';
@@ -89,8 +90,12 @@ BEGIN
           AND p.status = 'queued' AND p.code IS NOT NULL
         RETURNING p
     )
-    SELECT array_agg(p) INTO hurried FROM h;
-    PERFORM byoc.publish_phases(hurried) WHERE hurried IS NOT NULL;
+    SELECT array_agg(p) INTO told FROM h;
+    PERFORM byoc.publish_phases(told) WHERE told IS NOT NULL;
+    UPDATE byoc.phases p SET hurried = true
+    FROM byoc.clusters c
+    WHERE c.id = cluster AND p.cluster_id = c.id AND p.run = c.run
+      AND p.status = 'leased';
     RETURN true;
 END $$;
 

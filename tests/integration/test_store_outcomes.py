@@ -257,6 +257,32 @@ class Waits(StoreCase):
         self.assertEqual(self.told(cluster), [(None, "1 of 3")])
 
 
+    def look_in_vain(self, cluster, code, meanwhile=lambda: None):
+        """One look; whether the next comes at once."""
+        (job, lease), *_ = self.leased(cluster)
+        meanwhile()
+        self.commit(self.outcome(job, lease, "retry", code=code,
+                                 reason="why", delay_ms=60000))
+        return self.one(
+            "SELECT due_at < clock_timestamp() AND wait_queue IS NULL"
+            " FROM byoc.phases WHERE cluster_id = %s AND run = %s"
+            " AND phase = %s", cluster, job["run"], job["phase"])
+
+    def test_who_asks_for_a_deletion_again_is_heard_after_a_look(self):
+        cluster = self.begun()
+        self.start(cluster, "teardown")
+
+        def ask():
+            self.start(cluster, "teardown")
+
+        self.assertTrue(self.look_in_vain(cluster, "neighbours", ask))
+        self.assertFalse(self.look_in_vain(cluster, "neighbours"))
+        # Hetzner only needs a while.
+        cluster = self.begun()
+        self.start(cluster, "teardown")
+        self.assertFalse(self.look_in_vain(cluster, None, ask))
+
+
 class Ends(StoreCase):
     def test_a_cluster_fails_with_its_first_phase(self):
         cluster = self.begun()
