@@ -33,10 +33,12 @@ BEGIN
     SELECT CASE WHEN p.wait_queue IS NULL THEN 'byoc.jobs' ELSE '' END,
            coalesce(p.wait_queue, 'byoc.jobs'), p.job_id, 'cluster.phase',
            c.traceparent,
-           row_to_json(body), clock_timestamp() + interval '5 seconds'
-    FROM unnest(queued) p JOIN byoc.clusters c ON c.id = p.cluster_id,
-    LATERAL (SELECT p.job_id AS id, 'cluster.phase' AS type, p.cluster_id,
-                    p.run, p.phase, p.index) body;
+           '{"id": "' || p.job_id || '", "type": "cluster.phase", '
+               || '"cluster_id": "' || p.cluster_id || '", "run": ' || p.run
+               || ', "phase": "' || p.phase || '", "index": ' || p.index
+               || '}',
+           clock_timestamp() + interval '5 seconds'
+    FROM unnest(queued) p JOIN byoc.clusters c ON c.id = p.cluster_id;
 END $$;
 
 -- The message of a validation. `queue` is a wait queue, or null: at once.

@@ -421,7 +421,14 @@ DECLARE
     running uuid[];
     deleted uuid[];
     swept uuid[];
+    -- most are spared the look at their phases
+    complete uuid[] := ARRAY(
+        SELECT g.cluster_id FROM byoc.progress g
+        WHERE g.cluster_id = ANY (ids) AND g.phases_done >= g.phases_total);
 BEGIN
+    IF complete = '{}' THEN
+        RETURN;
+    END IF;
     WITH finished AS (
         UPDATE byoc.clusters c
         SET status = CASE c.goal WHEN 'provision' THEN 'running'
@@ -439,10 +446,7 @@ BEGIN
                                            AND p.run = c.run)
                             THEN clock_timestamp() ELSE c.swept_at END
         FROM byoc.clusters before
-        JOIN byoc.progress g ON g.cluster_id = before.id
-        WHERE before.id = ANY (ids) AND c.active AND before.id = c.id
-          -- which spares most of them the look at their phases
-          AND g.phases_done >= g.phases_total
+        WHERE before.id = ANY (complete) AND c.active AND before.id = c.id
           AND NOT EXISTS (
               SELECT FROM byoc.phases p
               WHERE p.cluster_id = c.id AND p.run = c.run

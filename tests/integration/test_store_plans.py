@@ -102,11 +102,11 @@ class Plans(StoreCase):
 
     def turn(self):
         """All that a worker's tick may ask for, with real jobs."""
-        jobs = [dict(job) for job, in self.db(
-            "SELECT json_build_object('n', row_number() OVER () - 1,"
-            " 'cluster_id', cluster_id, 'run', run, 'phase', phase, 'index',"
-            " index, 'job_id', job_id) FROM byoc.phases"
-            " WHERE due_at < now() AND status = 'queued' LIMIT 64")]
+        jobs = [{**job, "n": n} for n, (job,) in enumerate(self.db(
+            "SELECT json_build_object('cluster_id', cluster_id, 'run', run,"
+            " 'phase', phase, 'index', index, 'job_id', job_id)"
+            " FROM byoc.phases WHERE due_at < now() AND status = 'queued'"
+            " ORDER BY due_at LIMIT 64"))]  # one of a refused token is last
         leased = self.look(
             "lease", "SELECT n, verdict, to_json(l) FROM byoc.lease_phases("
             "%s, %s, 20000, 100, '{}') l", json.dumps(jobs), WORKER)
