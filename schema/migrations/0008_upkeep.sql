@@ -46,18 +46,21 @@ CREATE TYPE byoc.outbox_place AS (
     floor bigint,   -- no look needs to begin before it
     newest bigint,  -- given out at noted_at ...
     running xid8,   -- ... by transactions before this one
-    noted_at timestamptz
+    noted_at timestamptz,
+    given_up xid8   -- nobody waits for transactions before this one
 );
 
--- The place after a look, which began at `floor` or was a `full` one. For a
--- transaction that stays open, nobody reads dead rows more than ten seconds:
--- what it has written is left to a full look.
+-- The place after a look, which began at `floor` or was a `full` one. One that
+-- is open for more than ten seconds is given up, for dead rows would be read all
+-- that time: what it has written is left to a full look.
 CREATE FUNCTION byoc.next_outbox_place(place byoc.outbox_place, full_look boolean)
 RETURNS byoc.outbox_place LANGUAGE plpgsql AS $$
 DECLARE
-    settled boolean := place.running IS NULL
-        OR place.running <= pg_snapshot_xmin(pg_current_snapshot())
-        OR byoc.is_past(place.noted_at + interval '10 seconds');
+    late boolean := byoc.is_past(place.noted_at + interval '10 seconds');
+    settled boolean := place.running IS NULL OR late OR NOT EXISTS (
+        SELECT FROM pg_snapshot_xip(pg_current_snapshot()) x
+        WHERE x < place.running
+          AND (place.given_up IS NULL OR x >= place.given_up));
     done bigint := CASE WHEN settled
         THEN coalesce(place.newest, 0) ELSE place.floor END;
 BEGIN
@@ -67,6 +70,8 @@ BEGIN
            AND o.id < done
          ORDER BY o.id LIMIT 1), done);
     IF settled THEN
+        place.given_up := CASE WHEN late THEN place.running
+                               ELSE place.given_up END;
         place.newest := byoc.newest_outbox_row();
         place.running := pg_snapshot_xmax(pg_current_snapshot());
         place.noted_at := clock_timestamp();

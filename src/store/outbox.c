@@ -99,7 +99,7 @@ struct transaction *store_send_published(
 	return transaction;
 }
 
-const struct outbox_place outbox_begin = {"(0,,,)"};
+const struct outbox_place outbox_begin = {"(0,,,,)"};
 
 struct transaction *store_send_relay(struct store *store,
 	const struct outbox_place *place, int most, bool full_look)

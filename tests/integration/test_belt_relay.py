@@ -67,9 +67,10 @@ class SlowWriter(BeltCase):
         with self.transaction() as dashboard:
             dashboard.execute("SELECT byoc.enqueue('cluster.provision', %s)",
                               (cluster,))
-            self.time_to_run()
+            self.time_to_run()  # some looks at the outbox by each worker
             dashboard.connection.commit()
-        self.wait_all([cluster], "running", timeout=8)
+        wait_for(lambda: self.world.status(cluster)[0] != "pending",
+                 "the job of the older transaction", 8)
 
 
 class OrderlyStop(BeltCase):

@@ -146,7 +146,7 @@ class Plans(StoreCase):
         self.look("relay", "SELECT * FROM byoc.take_outbox(20001, 500)")
         self.look("relay all", "SELECT * FROM byoc.take_outbox(0, 500)")
         self.look("place", "SELECT byoc.next_outbox_place("
-                  "'(0,20001,1,infinity)', true)")
+                  "'(0,20001,1,infinity,)', true)")
         self.look("written", WRITTEN)
         self.look("published", "DELETE FROM byoc.outbox"
                   " WHERE id = ANY ('{20001,20002}'::bigint[])")

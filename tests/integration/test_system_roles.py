@@ -130,7 +130,7 @@ WORKERS_MAY = (
     f"SELECT byoc.note_start({NOBODY}, {NOBODY}, 'teardown', NULL, 1)",
     f"SELECT byoc.refuse_protected({NOBODY}, NULL)",
     "SELECT byoc.newest_outbox_row()",
-    "SELECT byoc.next_outbox_place('(0,,,)', true)",
+    "SELECT byoc.next_outbox_place('(0,,,,)', true)",
     "SELECT byoc.take_outbox(0, 0)",
     "SELECT byoc.requeue_lost('1 hour', true)",
     "SELECT byoc.tend_history()",
