@@ -13,8 +13,8 @@ from ground import Failure, Ground
 # Worker: jobs in flight in each process, processes, jobs. Clusters: how many,
 # and whether they share one project. Deletions: how many of each kind.
 FULL = {
-    "worker": [(1, 1, 600), (16, 1, 3000), (64, 1, 8000), (256, 1, 12000),
-               (1024, 1, 12000), (256, 2, 12000), (256, 4, 12000)],
+    "worker": [(1, 1, 600), (16, 1, 3000), (64, 1, 8000), (256, 1, 24000),
+               (1024, 1, 24000), (256, 2, 24000), (256, 4, 24000)],
     "limit": 20000, "go": 8000, "goroutines": (64, 256), "celery": 1200,
     "clusters": [(1, False), (10, False), (100, False), (400, False),
                  (10, True), (100, True), (400, True)],
