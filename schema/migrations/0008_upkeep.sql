@@ -40,8 +40,8 @@ BEGIN
 END $$;
 
 -- Where a relay has come to. A transaction that is open hides rows below others
--- that can be seen: so ids up to `newest` are done with only when all that were
--- `running` as it was noted are over.
+-- that can be seen: so ids up to `newest` are done with only when all that wrote
+-- to the outbox before `running` are over.
 CREATE TYPE byoc.outbox_place AS (
     floor bigint,   -- no look needs to begin before it
     newest bigint,  -- given out at noted_at ...
@@ -50,17 +50,35 @@ CREATE TYPE byoc.outbox_place AS (
     given_up xid8   -- nobody waits for transactions before this one
 );
 
--- The place after a look, which began at `floor` or was a `full` one. One that
--- is open for more than ten seconds is given up, for dead rows would be read all
--- that time: what it has written is left to a full look.
+-- Is a transaction of that range open that has written to the outbox? Locks are
+-- looked at only where some transaction of the range is open: also those of
+-- other databases are told with a snapshot.
+CREATE FUNCTION byoc.is_outbox_written(since xid8, before xid8)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    open xid8[] := ARRAY(
+        SELECT x FROM pg_snapshot_xip(pg_current_snapshot()) x
+        WHERE x < before AND (since IS NULL OR x >= since));
+BEGIN
+    RETURN open <> '{}' AND EXISTS (
+        SELECT FROM pg_locks w
+        JOIN pg_locks t ON t.virtualtransaction = w.virtualtransaction
+        WHERE w.relation = 'byoc.outbox'::regclass
+          AND w.database = (SELECT d.oid FROM pg_database d
+                            WHERE d.datname = current_database())
+          AND t.locktype = 'transactionid' AND t.mode = 'ExclusiveLock'
+          AND t.transactionid IN (SELECT x::xid FROM unnest(open) x));
+END $$;
+
+-- The place after a look, which began at `floor` or was a `full` one. Who writes
+-- for more than ten seconds is given up, for dead rows would be read all that
+-- time: what it has written is left to a full look.
 CREATE FUNCTION byoc.next_outbox_place(place byoc.outbox_place, full_look boolean)
 RETURNS byoc.outbox_place LANGUAGE plpgsql AS $$
 DECLARE
     late boolean := byoc.is_past(place.noted_at + interval '10 seconds');
-    settled boolean := place.running IS NULL OR late OR NOT EXISTS (
-        SELECT FROM pg_snapshot_xip(pg_current_snapshot()) x
-        WHERE x < place.running
-          AND (place.given_up IS NULL OR x >= place.given_up));
+    settled boolean := place.running IS NULL OR late
+        OR NOT byoc.is_outbox_written(place.given_up, place.running);
     done bigint := CASE WHEN settled
         THEN coalesce(place.newest, 0) ELSE place.floor END;
 BEGIN

@@ -3,7 +3,6 @@
 import json
 import unittest
 
-from sim import wait_for
 from store_case import OTHER, WORKER, StoreCase
 
 BEGIN = "(0,,,,)"
@@ -41,22 +40,14 @@ class Relay(StoreCase):
                        " byoc.next_outbox_place(%s, %s) p", place,
                        full_look)[0]
 
-    def settled(self, place, floor):
-        """The place when the floor has come there: also transactions of others
-        on this server are waited for."""
-        def look():
-            nonlocal place
-            place, now = self.next_place(place)
-            return now == floor
-        wait_for(look, f"the floor {floor}", 15)
-        return place
-
     def test_the_floor_is_the_lowest_that_is_left(self):
         first, second = self.write(2)
         place, _ = self.next_place(BEGIN, full_look=True)
-        place = self.settled(place, first)
+        place, floor = self.next_place(place)
+        self.assertEqual(floor, first)
         self.db("DELETE FROM byoc.outbox WHERE id = %s", first)
-        place = self.settled(place, second)
+        place, floor = self.next_place(place)
+        self.assertEqual(floor, second)
         self.db("DELETE FROM byoc.outbox")
         self.assertEqual(self.next_place(place)[1], second)
         self.assertEqual(self.one("SELECT byoc.newest_outbox_row()"), second)
@@ -85,7 +76,14 @@ class Relay(StoreCase):
             place, floor = self.next_place(place)
             self.assertLess(floor, id)
         self.db("COMMIT", on=writer)
-        self.settled(place, id)
+        self.assertEqual(self.next_place(place)[1], id)
+
+    def test_the_floor_waits_for_nobody_who_writes_elsewhere(self):
+        self.holding("SELECT pg_current_xact_id()")
+        (id,) = self.write()
+        self.db("DELETE FROM byoc.outbox")
+        place, _ = self.next_place(BEGIN, full_look=True)
+        self.assertEqual(self.next_place(place)[1], id)
 
     def test_the_floor_waits_ten_seconds_at_most_and_once(self):
         self.write_slowly()
