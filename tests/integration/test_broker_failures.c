@@ -226,7 +226,7 @@ Test(broker_failures, a_restart_loses_nothing)
 
 static void turn_until_open(struct broker *broker, bool open)
 {
-	int64_t deadline = fixture_now_ms() + 10000;
+	int64_t deadline = fixture_now_ms() + 30000;
 
 	while (broker_can_publish(broker) != open) {
 		cr_assert(fixture_now_ms() < deadline);
