@@ -72,7 +72,6 @@ END $$;
 -- does not know of it yet, once more. False: there is none.
 CREATE FUNCTION byoc.hurry_teardown(cluster uuid, options jsonb)
 RETURNS boolean LANGUAGE plpgsql AS $$
-#variable_conflict use_column
 DECLARE
     told byoc.phases[];
 BEGIN

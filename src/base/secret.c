@@ -5,6 +5,7 @@
  * pieces, which are cut into cells and kept for the next ones. Not where
  * AddressSanitizer looks on, so that tests find what writes too far.
  */
+#include <byoc/memory.h>
 #include <byoc/secret.h>
 
 #include <pthread.h>
@@ -38,19 +39,16 @@ static pthread_mutex_t cells_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct piece *pieces;
 static struct free_cell *free_cells;
 
-static void *must_have(void *memory)
-{
-	if (!memory) {
-		fputs("out of memory for secrets\n", stderr);
-		abort();
-	}
-	return memory;
-}
-
 static char *guarded(size_t size)
 {
 	/* Before sodium_init() has run, its allocator divides by zero. */
-	return must_have(sodium_init() < 0 ? NULL : sodium_malloc(size));
+	char *bytes = sodium_init() < 0 ? NULL : sodium_malloc(size);
+
+	if (!bytes) {
+		fputs("out of memory for secrets\n", stderr);
+		abort();
+	}
+	return bytes;
 }
 
 static void put_cell(char *bytes)
@@ -63,7 +61,7 @@ static void put_cell(char *bytes)
 
 static void cut_piece(void)
 {
-	struct piece *piece = must_have(malloc(sizeof *piece));
+	struct piece *piece = memory_new(sizeof *piece);
 
 	piece->bytes = guarded(PIECE_SIZE);
 	piece->next = pieces;

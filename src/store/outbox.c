@@ -21,12 +21,13 @@ const struct statement written_now = {"written_now",
 		"byoc.newest_outbox_row()", "NULL"),
 	1, false};
 
-/* Tells the place for the next look. */
+/* Tells the place for the next look, and the id below its floor. */
 const struct statement relay_outbox = {"relay_outbox",
 	"SELECT " COLUMNS " FROM byoc.take_outbox(CASE WHEN $3::boolean THEN 0"
 	" ELSE ($1::byoc.outbox_place).floor END, $2::integer)" LAST_ROW(
-		"p.floor", "p::text") " FROM byoc.next_outbox_place("
-				      "$1::byoc.outbox_place, $3::boolean) p",
+		"p.floor - 1",
+		"p::text") " FROM byoc.next_outbox_place("
+			   "$1::byoc.outbox_place, $3::boolean) p",
 	3, false};
 
 /* Not worth a wait for the disk: what a crash brings back is published twice.
@@ -56,12 +57,16 @@ static void read_row(const PGresult *rows, int i, struct arena *arena,
 			arena_copy_text(arena, store_text(rows, i, (int)t + 1));
 }
 
+static const PGresult *outbox_rows(const struct transaction *transaction)
+{
+	return transaction->statement == &relay_outbox ? transaction->rows
+						       : transaction->written;
+}
+
 void transaction_outbox(const struct transaction *transaction,
 	struct arena *arena, struct outbox *outbox)
 {
-	const PGresult *rows = transaction->statement == &relay_outbox
-				       ? transaction->rows
-				       : transaction->written;
+	const PGresult *rows = outbox_rows(transaction);
 	int count = PQntuples(rows);
 
 	if (count)
@@ -123,17 +128,12 @@ void store_read_place(
 		store_text(transaction->rows, last, 1));
 }
 
-/* Below a floor, which was found by looking, there is nothing. */
 int64_t outbox_newest(const struct transaction *transaction)
 {
-	bool relayed = transaction->statement == &relay_outbox;
-	const PGresult *rows =
-		relayed ? transaction->rows : transaction->written;
+	const PGresult *rows = outbox_rows(transaction);
 	int count = PQntuples(rows);
 
-	if (!count)
-		return 0;
-	return store_i64(rows, count - 1, 0) - relayed;
+	return count ? store_i64(rows, count - 1, 0) : 0;
 }
 
 struct transaction *store_send_watch(

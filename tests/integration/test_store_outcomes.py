@@ -256,7 +256,6 @@ class Waits(StoreCase):
         self.work(cluster)
         self.assertEqual(self.told(cluster), [(None, "1 of 3")])
 
-
     def look_in_vain(self, cluster, code, meanwhile=lambda: None):
         """One look; whether the next comes at once."""
         (job, lease), *_ = self.leased(cluster)

@@ -11,12 +11,12 @@ TAKE = "SELECT id, tries FROM byoc.take_outbox(%s, 100)"
 
 
 class Relay(StoreCase):
-    def write(self, count=1):
+    def write(self, count=1, on=None):
         return [id for id, in self.db(
             "INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,"
             " body, due_at) SELECT '', 'x', gen_random_uuid(), 'x', '{}',"
             " clock_timestamp() FROM generate_series(1, %s) RETURNING id",
-            count)]
+            count, on=on)]
 
     def test_each_try_waits_longer(self):
         (id,) = self.write()
@@ -58,24 +58,16 @@ class Relay(StoreCase):
         self.assertEqual(self.next_place(place)[1], id + 5)
         self.assertEqual(self.next_place(place, full_look=True)[1], id)
 
-    def write_slowly(self):
-        """A row in a transaction that is still open, and its id."""
-        writer = self.connect()
-        self.db("BEGIN", on=writer)
-        return writer, self.db(
-            "INSERT INTO byoc.outbox (exchange, routing_key, message_id, type,"
-            " body, due_at) VALUES ('', 'x', gen_random_uuid(), 'x', '{}',"
-            " clock_timestamp()) RETURNING id", on=writer)[0][0]
-
     def test_the_floor_waits_for_who_still_writes(self):
-        writer, id = self.write_slowly()
+        writer = self.connect(autocommit=False)
+        (id,) = self.write(on=writer)
         self.write()
         self.db("DELETE FROM byoc.outbox")
         place, _ = self.next_place(BEGIN, full_look=True)
         for _ in range(3):
             place, floor = self.next_place(place)
             self.assertLess(floor, id)
-        self.db("COMMIT", on=writer)
+        writer.commit()
         self.assertEqual(self.next_place(place)[1], id)
 
     def test_the_floor_waits_for_nobody_who_writes_elsewhere(self):
@@ -86,7 +78,7 @@ class Relay(StoreCase):
         self.assertEqual(self.next_place(place)[1], id)
 
     def test_the_floor_waits_ten_seconds_at_most_and_once(self):
-        self.write_slowly()
+        self.write(on=self.connect(autocommit=False))
         (id,) = self.write()
         self.db("DELETE FROM byoc.outbox")
         _, floor = self.next_place(f"(0,{id},1000000,now,)")
