@@ -66,6 +66,7 @@ def seed(ground, clusters):
     ground.rows(EMPTY)
     ground.rows(CLUSTERS, clusters)
     ground.rows(PHASES)
+    ground.rows("ANALYZE")  # or the tables may be taken for empty still
     ground.rows(QUEUE)
     ground.publish("byoc.jobs", ground.rows(TAKE))
     ground.rows("VACUUM ANALYZE")
