@@ -1,6 +1,7 @@
 """Relay and watchdog: what was not published, and what was lost."""
 
 import json
+import threading
 import unittest
 
 from store_case import OTHER, WORKER, StoreCase
@@ -110,6 +111,25 @@ class Relay(StoreCase):
         (id,) = self.write()
         self.db("UPDATE byoc.outbox SET due_at = due_at + interval '3 hours'")
         self.assertEqual([row for row, _ in self.db(TAKE, 0)], [id])
+
+
+    def test_the_newest_id_has_been_given_out(self):
+        """PostgreSQL shows a sequence ahead of itself for a moment, each time
+        it notes that in its log."""
+        look = """DO $$ DECLARE newest bigint; BEGIN
+            FOR i IN 1..100000 LOOP
+                newest := byoc.newest_outbox_row();
+                ASSERT nextval('byoc.outbox_id_seq') > newest;
+            END LOOP; END $$"""
+        busy = threading.Thread(
+            target=self.connect().cursor().execute, args=(
+                "SELECT nextval('byoc.outbox_id_seq')"
+                " FROM generate_series(1, 1000000)",))
+        busy.start()
+        try:
+            self.db(look)
+        finally:
+            busy.join()
 
 
 class Watchdog(StoreCase):
