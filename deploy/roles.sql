@@ -134,15 +134,15 @@ GRANT SELECT,
 
 GRANT SELECT,
       INSERT (cluster_id, kind, hetzner_id, name, phase, index, public_address,
-              private_address, actions, why),
+              private_address, actions, why, service),
       UPDATE (kind, hetzner_id, name, public_address, private_address, actions),
       DELETE
     ON byoc.resources TO byoc_worker;
 
 GRANT SELECT,
-      INSERT (cluster_id, kind, hetzner_id, name, fate, why, run, phase,
-              lasting),
-      UPDATE (name, fate, why, run, phase, lasting, at),
+      INSERT (cluster_id, kind, hetzner_id, name, fate, why, service, run,
+              phase, lasting),
+      UPDATE (name, fate, why, service, run, phase, lasting, at),
       DELETE
     ON byoc.receipts TO byoc_worker;
 

@@ -130,6 +130,9 @@ struct removal {
 	int token_version;    /* of the token in use */
 	bool unproven;        /* it has not shown the cluster's project yet */
 	unsigned swept_kinds; /* bits: of these, nothing is left */
+	/* A sweep's: uids of the Services whose balancers went. */
+	const char *const *services;
+	size_t service_count;
 };
 
 enum job_type {
@@ -202,6 +205,9 @@ struct resource {
 	/* Why it goes with the cluster; NULL: it was made for it. A constant or
 	 * the lease's. */
 	const char *why;
+	/* The uid of the Service for which Kubernetes' controller made the
+	 * balancer; else NULL. The arena's or the lease's. */
+	const char *service;
 };
 
 /* What is recorded of a cluster; secrets are sealed texts. */

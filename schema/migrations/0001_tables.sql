@@ -218,7 +218,7 @@ CREATE INDEX phases_due ON byoc.phases (due_at) WHERE due_at IS NOT NULL;
 CREATE FUNCTION byoc.resource_text(kind text, hetzner_id bigint, name text,
                                    phase text, index integer,
                                    public_address inet, private_address inet,
-                                   actions bigint[], why text)
+                                   actions bigint[], why text, service text)
 RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN '{"kind":"' || kind || '","id":' || hetzner_id
@@ -228,7 +228,8 @@ BEGIN
            || coalesce(',"private_address":"' || host(private_address) || '"',
                        '')
            || ',"actions":' || array_to_json(actions)
-           || coalesce(',"why":' || to_json(why), '') || '}';
+           || coalesce(',"why":' || to_json(why), '')
+           || coalesce(',"service":' || to_json(service), '') || '}';
 END $$;
 
 CREATE TABLE byoc.resources (
@@ -247,9 +248,11 @@ CREATE TABLE byoc.resources (
     actions bigint[] NOT NULL DEFAULT '{}',
     -- of what was found and not made: why it goes with the cluster
     why text,
+    -- of a balancer that Kubernetes' controller made: its Service's uid
+    service text,
     lease_text json GENERATED ALWAYS AS (byoc.resource_text(
         kind, hetzner_id, name, phase, index, public_address, private_address,
-        actions, why)) STORED,
+        actions, why, service)) STORED,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (cluster_id, kind, hetzner_id),
     UNIQUE (cluster_id, phase, index)
@@ -264,6 +267,7 @@ CREATE TABLE byoc.receipts (
     name text NOT NULL,
     fate text NOT NULL CHECK (fate IN ('deleted', 'gone', 'kept')),
     why text NOT NULL,
+    service text, -- as in byoc.resources
     run integer NOT NULL,
     phase text NOT NULL,
     -- whatever comes; else it is told anew whenever its phase looks

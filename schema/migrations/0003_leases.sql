@@ -116,7 +116,11 @@ BEGIN
                     'unproven', k.token_version > c.proven_version,
                     'swept', ARRAY(SELECT s.swept FROM byoc.phases s
                                    WHERE s.cluster_id = c.id AND s.run = c.run
-                                     AND s.swept IS NOT NULL))
+                                     AND s.swept IS NOT NULL),
+                    'services', CASE p.phase WHEN 'sweep' THEN ARRAY(
+                        SELECT r.service FROM byoc.receipts r
+                        WHERE r.cluster_id = c.id AND r.service IS NOT NULL)
+                        ELSE '{}' END)
             END,
             k.active_sealed_token,
             c.id, c.name, c.location, c.type, c.workers, c.status,

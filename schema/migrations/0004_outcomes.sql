@@ -246,14 +246,14 @@ LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO byoc.resources AS r (cluster_id, kind, hetzner_id, name, phase,
                                      index, public_address, private_address,
-                                     actions, why)
+                                     actions, why, service)
     SELECT o.cluster_id, x.kind, x.id, x.name, x.phase, x.index,
-           x.public_address, x.private_address, x.actions, x.why
+           x.public_address, x.private_address, x.actions, x.why, x.service
     FROM unnest(outcomes) o,
          jsonb_to_recordset(o.resources)
          x(kind text, id bigint, name text, phase text, index integer,
            public_address inet, private_address inet, actions bigint[],
-           why text)
+           why text, service text)
     -- asked for each: as a join, all resources of a young database are read
     WHERE (SELECT (k.phase, k.index) = (x.phase, x.index)
            FROM byoc.resources k

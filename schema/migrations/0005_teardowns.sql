@@ -113,26 +113,29 @@ BEGIN
       AND r.phase = o.phase AND r.run = o.run AND r.fate = 'kept'
       AND NOT r.lasting;
     INSERT INTO byoc.receipts AS r (cluster_id, kind, hetzner_id, name, fate,
-                                    why, run, phase, lasting)
+                                    why, service, run, phase, lasting)
     SELECT DISTINCT ON (o.cluster_id, x.kind, x.id)
            o.cluster_id, x.kind, x.id, x.name, x.fate,
-           coalesce(x.why, 'made for the cluster'), o.run, o.phase, x.lasting
+           coalesce(x.why, 'made for the cluster'), x.service, o.run, o.phase,
+           x.lasting
     FROM unnest(outcomes) o,
-         LATERAL (SELECT k.kind, k.id, k.name, k.why, 'kept' AS fate,
-                         k.lasting
+         LATERAL (SELECT k.kind, k.id, k.name, k.why, k.service,
+                         'kept' AS fate, k.lasting
                   FROM jsonb_to_recordset(o.kept)
                        k(kind text, id bigint, name text, why text,
-                         lasting boolean)
+                         service text, lasting boolean)
                   UNION ALL
-                  SELECT d.kind, d.id, d.name, d.why, d.fate, true
+                  SELECT d.kind, d.id, d.name, d.why, d.service, d.fate, true
                   FROM jsonb_to_recordset(o.removed)
-                       d(kind text, id bigint, name text, why text, fate text)
+                       d(kind text, id bigint, name text, why text,
+                         service text, fate text)
                   WHERE d.fate IS NOT NULL) x
     WHERE o.kept IS NOT NULL
     ORDER BY o.cluster_id, x.kind, x.id, o.n DESC
     ON CONFLICT (cluster_id, kind, hetzner_id) DO UPDATE
-    SET fate = excluded.fate, why = excluded.why, run = excluded.run,
-        phase = excluded.phase, lasting = excluded.lasting,
+    SET fate = excluded.fate, why = excluded.why,
+        service = coalesce(excluded.service, r.service),
+        run = excluded.run, phase = excluded.phase, lasting = excluded.lasting,
         at = excluded.at,
         name = CASE excluded.name WHEN '' THEN r.name ELSE excluded.name END;
 END $$;

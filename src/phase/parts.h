@@ -290,6 +290,18 @@ bool remove_add_certificates(struct facts *facts, const struct seen *balancer);
 /* Did the controller make it, for a Service whose balancer used it? */
 bool remove_is_of_our_service(
 	const struct facts *facts, const struct seen *certificate);
+/* The uid of the Service for which a controller made it; NULL: none. */
+const char *remove_service_of(
+	const struct facts *facts, const struct seen *balancer);
+/* Is it for a Service whose balancer went with the cluster, and has it neither
+ * network nor targets? Its controller was gone before it could give it any. */
+bool remove_is_made_anew(
+	const struct facts *facts, const struct seen *balancer);
+/* Asks for what bears the cluster's label. Where a controller has made
+ * balancers a sweep asks for all there are: those made anew bear no label of
+ * ours. */
+void remove_ask_list(const struct facts *facts, struct request *request,
+	enum resource_kind kind, int page);
 /* Who has the use of a floating IP or certificate. */
 struct remove_users {
 	bool ours, others;

@@ -70,6 +70,7 @@ static struct json_object *describe_resource(const struct resource *resource)
 		row, "private_address", or_null(resource->private_address));
 	json_add(row, "actions", actions);
 	json_add_text(row, "why", resource->why);
+	json_add_text(row, "service", resource->service);
 	return row;
 }
 
@@ -95,6 +96,7 @@ static struct json_object *describe_left(const struct left *left, size_t count)
 		json_add_i64(row, "id", left[i].resource->id);
 		json_add_text(row, "name", left[i].resource->name);
 		json_add_text(row, "why", left[i].resource->why);
+		json_add_text(row, "service", left[i].resource->service);
 		json_add_text(row, "fate", left[i].fate);
 		json_add_bool(row, "lasting", left[i].lasting);
 		json_append(rows, row);

@@ -178,6 +178,8 @@ static void read_resource(const struct json_in *in, struct resource *resource,
 	json_opt_text(in, "private_address", resource->private_address,
 		sizeof resource->private_address);
 	resource->why = arena_copy_text(arena, json_opt_text_ref(in, "why"));
+	resource->service =
+		arena_copy_text(arena, json_opt_text_ref(in, "service"));
 	size_t count = json_count(in, "actions");
 	for (size_t i = 0; i < count && i < COUNT(resource->actions); i++)
 		resource->actions[resource->action_count++] =
@@ -198,24 +200,42 @@ static void read_resources(
 				arena);
 }
 
-static void read_removal(const struct json_in *in, struct removal *removal)
+/* Texts of a list; what is none is left out. */
+static const char *const *read_texts(const struct json_in *in, const char *key,
+	size_t *count, struct arena *arena)
 {
-	struct json_object *swept = NULL;
+	struct json_object *list = NULL;
+	size_t most = json_count(in, key);
+	const char **texts = arena_take(arena, most * sizeof *texts);
+
+	json_object_object_get_ex(in->at, key, &list);
+	for (size_t i = 0; i < most; i++) {
+		const char *text = json_object_get_string(
+			json_object_array_get_idx(list, i));
+		if (text)
+			texts[(*count)++] = arena_copy_text(arena, text);
+	}
+	return texts;
+}
+
+static void read_removal(
+	const struct json_in *in, struct removal *removal, struct arena *arena)
+{
+	size_t count = 0;
+	const char *const *swept = read_texts(in, "swept", &count, arena);
 
 	json_opt_flag(in, "with_neighbours", &removal->with_neighbours);
 	json_opt_flag(in, "keep_volumes", &removal->keep_volumes);
 	json_opt_flag(in, "all_gone", &removal->all_gone);
 	json_int(in, "token_version", &removal->token_version);
 	json_flag(in, "unproven", &removal->unproven);
-	json_object_object_get_ex(in->at, "swept", &swept);
-	size_t count = json_count(in, "swept");
 	for (size_t i = 0; i < count; i++) {
-		int kind = words_find(&resource_kind_words,
-			json_object_get_string(
-				json_object_array_get_idx(swept, i)));
+		int kind = words_find(&resource_kind_words, swept[i]);
 		if (kind >= 0)
 			removal->swept_kinds |= 1u << kind;
 	}
+	removal->services =
+		read_texts(in, "services", &removal->service_count, arena);
 }
 
 /* What may be any number of things is JSON here, too. */
@@ -230,7 +250,7 @@ static void read_lists(
 	json_add(lists, "removal", parse_in(row, COLUMN_removal));
 	read_resources(&in, lease, arena);
 	if (json_opt_into(&in, "removal", &removal))
-		read_removal(&removal, &lease->removal);
+		read_removal(&removal, &lease->removal, arena);
 	json_free(lists);
 }
 

@@ -2,7 +2,7 @@
 customer has beside them, and what befalls both. Whoever makes or deletes
 something in here is no worker."""
 
-from projects import CCM, CSI, Project, differences, token_of
+from projects import CSI, Project, differences, token_of
 from sim import server, wait_for
 from system_case import CLUSTER
 
@@ -112,18 +112,28 @@ class Tenant(Project):
                 and any(net["network"] == network
                         for net in thing["private_net"])}
 
+    def has_lost_balancer(self, cluster):
+        """One that a worker has deleted, so that it knows the Service."""
+        there = self.look()
+        return any(kind == "load_balancers" and owner == cluster
+                   and (kind, key) not in there
+                   and (kind, key) not in self.by_hand
+                   for (kind, key), owner in self.made_for.items())
+
     def make(self, kind, cluster):
         """While there is a server that can have done it. A new one is on the
-        network before the last of those goes, or none could tell whose it is.
+        network before the last of those goes, or none could tell whose it is:
+        but for a balancer that takes a lost one's place.
         """
         servers = self.servers(cluster)
         if not servers:
             return
         network, name = self.networks[cluster], f"made-{len(self.made_for)}"
+        place = {} if self.has_lost_balancer(cluster) else {"network": network}
         made = self.case.at_once(lambda: self.ended(self.sim.post(f"/{kind}", {
             "load_balancers": {
                 "name": name, "load_balancer_type": "lb11", "location": "fsn1",
-                "network": network, "labels": CCM},
+                "labels": {"hcloud-ccm/service-uid": cluster}, **place},
             "volumes": {"name": name, "size": 10, "location": "fsn1",
                         "labels": {CLUSTER: cluster, **CSI}},
             "servers": server(name, networks=[network], labels=SCALER),

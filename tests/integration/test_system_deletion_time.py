@@ -12,7 +12,7 @@ sys.path.append(str(pathlib.Path(__file__).parents[1] / "bench"))
 from critical_path import calls_of, teardown_path  # noqa: E402
 
 LATENCY = 0.02
-TIMES = 10  # the first ones teach the worker how long it takes
+TIMES = 6  # the first ones teach the worker how long it takes
 # A quiet machine of today has 1.04 and 1.05, a slow or busy one more.
 LEAST_RATIO, USUAL_RATIO = 1.08, 1.12
 TOO_SOON_MOST = 2  # looks, while it finds out how long it takes: 1, if quiet

@@ -241,6 +241,32 @@ class Receipts(SystemCase):
         self.world.wait_status(cluster, "deleted")
         self.assertGone(cluster)
 
+    def test_a_balancer_that_is_made_anew_in_the_end(self):
+        """By a controller whose server is gone before it has put that on the
+        network: the Service alone tells whose it is."""
+        service = {"hcloud-ccm/service-uid": "anew-1"}
+        before = self.make_foreign_things()
+        cluster = self.running()
+        network = self.thing(cluster, "networks")
+        self.balancer("web", labels=service, network=network["id"])
+        address = self.thing(cluster, "primary_ips")["id"]
+        self.sim.protect("primary_ips", address)
+        self.delete(cluster)
+        self.wait_code(cluster, "protected")
+        wait_for(lambda: not self.names() & {"web", network["name"]},
+                 "all else to go")
+        self.balancer("web-anew", labels=service)
+        other = self.balancer("web-elsewhere", labels={
+            "hcloud-ccm/service-uid": "elsewhere"})
+        self.sim.protect("primary_ips", address, False)
+        self.delete(cluster)
+        self.world.wait_status(cluster, "deleted")
+        self.assertEqual({name for _, _, name in self.existing() - before},
+                         {"web-elsewhere"})
+        self.assertIn(("deleted", "load_balancer", "web-anew"),
+                      self.receipt(cluster))
+        self.sim.delete(f"/load_balancers/{other['id']}")
+
     def test_volumes_are_kept_when_it_is_asked_for(self):
         cluster = self.running(workers=1)
         worker = self.thing(cluster, "servers", "worker")

@@ -27,6 +27,7 @@ static const struct {
 	{"own balancer before ours", LB, MARK_FRONT, IS_STRANGE},
 	{"own balancer on the network", LB, MARK_MEMBER | MARK_FRONT,
 		STAYS_IN_THE_WAY},
+	{"ccm, made anew", LB, MARK_CONTROLLER | MARK_ANEW, GOES},
 	{"autoscaled", SRV, MARK_SCALER | MARK_MEMBER, GOES},
 	{"autoscaled elsewhere", SRV, MARK_SCALER, IS_STRANGE},
 	{"bastion", SRV, MARK_MEMBER, STAYS_IN_THE_WAY},

@@ -171,3 +171,78 @@ Test(phase_sweep, waits_for_what_is_protected)
 	sweep_rest(3);
 	asks(&t, "failed retry protected");
 }
+
+/* ---- Balancers made anew, for a Service whose balancer went ---- */
+
+#define ALL_BALANCERS "GET /load_balancers?per_page=50&page=1"
+#define OF_SERVICE(id, service, rest)                                          \
+	"{\"id\":" #id ",\"labels\":{\"hcloud-ccm/service-uid\":\"" service    \
+	"\"}" rest "}"
+
+static const char *const services[] = {"u-1", "u-2"};
+
+static void begin_with_services(enum goal goal)
+{
+	begin(goal);
+	t.facts.removal.swept_kinds = 1u << RESOURCE_SERVER |
+				      1u << RESOURCE_NETWORK |
+				      1u << RESOURCE_VOLUME;
+	t.facts.removal.services = services;
+	t.facts.removal.service_count = COUNT(services);
+}
+
+Test(phase_sweep, finds_a_balancer_that_was_made_anew)
+{
+	begin_with_services(GOAL_TEARDOWN);
+	asks(&t, ALL_BALANCERS);
+	takes(&t, 200,
+		"{\"load_balancers\":[" OF_SERVICE(
+			7, "u-2", ",\"targets\":[],\"private_net\":[]") "]}",
+		"next");
+	sweep_rest(1);
+	asks(&t, "DELETE /load_balancers/7");
+	takes(&t, 204, "", "next");
+	asks(&t, "waits 500");
+	cr_expect_str_eq(t.facts.resources[0].resource.service, "u-2");
+	trial_lease_again(&t);
+	asks(&t, ALL_BALANCERS);
+	takes(&t, 200, EMPTY("load_balancers"), "next");
+	sweep_rest(1);
+	asks(&t, "done");
+}
+
+/* Also one of the same Service: it may run in another cluster by now. */
+Test(phase_sweep, leaves_balancers_of_others_and_in_use)
+{
+	begin_with_services(GOAL_TEARDOWN);
+	asks(&t, ALL_BALANCERS);
+	takes(&t, 200,
+		"{\"load_balancers\":[" OF_SERVICE(7, "u-3", "") "," OF_SERVICE(
+			8, "u-1",
+			",\"targets\":[{\"type\":\"ip\"}]") "," OF_SERVICE(9,
+			"u-1",
+			",\"private_net\":[{\"network\":77}]") ",{\"id\":10,\"labels\":{}}]}",
+		"next");
+	sweep_rest(1);
+	asks(&t, "done");
+}
+
+Test(phase_sweep, reads_all_pages_of_balancers)
+{
+	begin_with_services(GOAL_SWEEP);
+	asks(&t, ALL_BALANCERS);
+	takes(&t, 200,
+		"{\"load_balancers\":[],\"meta\":{\"pagination\":"
+		"{\"next_page\":2}}}",
+		"next");
+	sweep_rest(1);
+	asks(&t, ALL_BALANCERS);
+	takes(&t, 200,
+		"{\"load_balancers\":[],\"meta\":{\"pagination\":"
+		"{\"next_page\":2}}}",
+		"next");
+	asks(&t, "GET /load_balancers?per_page=50&page=2");
+	takes(&t, 200, "{\"load_balancers\":[" OF_SERVICE(7, "u-1", "") "]}",
+		"next");
+	asks(&t, "DELETE /load_balancers/7");
+}

@@ -29,6 +29,8 @@ static const struct belonging table[] = {
 		"made by the cluster's cloud controller, on its network"},
 	{BALANCERS, MARK_CONTROLLER | MARK_FRONT, GOES,
 		"made by the cluster's cloud controller, before its servers"},
+	{BALANCERS, MARK_CONTROLLER | MARK_ANEW, GOES,
+		"made anew by the cluster's cloud controller, in the end"},
 	{SERVERS, MARK_SCALER | MARK_MEMBER, GOES,
 		"made by the cluster's autoscaler, on its network"},
 	{VOLUMES, MARK_DRIVER | MARK_AT_OURS, GOES,

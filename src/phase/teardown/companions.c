@@ -189,6 +189,42 @@ bool remove_add_certificates(struct facts *facts, const struct seen *balancer)
 	return news;
 }
 
+/* A balancer without one is nobody's whom we know. */
+const char *remove_service_of(
+	const struct facts *facts, const struct seen *balancer)
+{
+	const char *service = seen_label(balancer, LABEL_CONTROLLER);
+
+	return service && *service ? arena_copy_text(facts->arena, service)
+				   : NULL;
+}
+
+bool remove_is_made_anew(const struct facts *facts, const struct seen *balancer)
+{
+	const char *service = seen_label(balancer, LABEL_CONTROLLER);
+	struct err ignored = {0};
+	struct json_in in = {balancer->object, "load_balancer", &ignored};
+
+	if (!service || json_count(&in, "targets") > 0 ||
+		json_count(&in, "private_net") > 0)
+		return false;
+	for (size_t i = 0; i < facts->removal.service_count; i++)
+		if (strcmp(service, facts->removal.services[i]) == 0)
+			return true;
+	return false;
+}
+
+void remove_ask_list(const struct facts *facts, struct request *request,
+	enum resource_kind kind, int page)
+{
+	if (kind == RESOURCE_LOAD_BALANCER && remove_is_sweep(facts) &&
+		facts->removal.service_count > 0)
+		request_get(request, facts->arena,
+			"/load_balancers?per_page=%d&page=%d", PER_PAGE, page);
+	else
+		phase_ask_list(facts, request, kind, page);
+}
+
 bool remove_is_of_our_service(
 	const struct facts *facts, const struct seen *certificate)
 {

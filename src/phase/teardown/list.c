@@ -113,6 +113,8 @@ static unsigned marks_of(const struct facts *facts, enum resource_kind kind,
 		marks |= MARK_MEMBER;
 	if (kind == RESOURCE_LOAD_BALANCER)
 		marks |= marks_of_targets(facts, seen);
+	if (kind == RESOURCE_LOAD_BALANCER && remove_is_made_anew(facts, seen))
+		marks |= MARK_ANEW;
 	if (facts->removal.with_neighbours)
 		marks |= MARK_WANTED;
 	return marks;
@@ -168,6 +170,8 @@ static void take(struct facts *facts, enum resource_kind kind,
 	if (!facts_with_id(facts, kind, seen->id)) {
 		struct resource resource = describe(
 			kind, seen, phase, facts_next_index(facts, phase), why);
+		if (kind == RESOURCE_LOAD_BALANCER)
+			resource.service = remove_service_of(facts, seen);
 		facts_record(facts, &resource);
 	}
 	struct fact_resource *fact = facts_with_id(facts, kind, seen->id);

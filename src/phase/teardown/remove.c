@@ -131,7 +131,8 @@ static bool list_met(const struct facts *facts)
 static bool list_ask(struct facts *facts, struct ask *ask, struct err *err)
 {
 	(void)err;
-	phase_ask_list(facts, &ask->request, kind_of(facts), phase_page(facts));
+	remove_ask_list(
+		facts, &ask->request, kind_of(facts), phase_page(facts));
 	return true;
 }
 

@@ -132,7 +132,7 @@ bool glance_ask(struct facts *facts, struct ask *ask, struct err *err)
 	}
 	phase_ask_beside(facts, ask, count);
 	for (size_t i = 0; i < count; i++)
-		phase_ask_list(facts, ask_nth(ask, i),
+		remove_ask_list(facts, ask_nth(ask, i),
 			(enum resource_kind)kinds[i], 1);
 	return true;
 }
