@@ -71,6 +71,20 @@ Test(phase_audit, tells_whose_a_server_may_be_and_its_price)
 		"\"network\":2,\"price\":3790000}]}");
 }
 
+Test(phase_audit, reads_prices_once_if_a_cluster_is_to_be_priced_as_well)
+{
+	t.facts.prices_due = true;
+	asks(&t, "GET /server_types?per_page=50&page=1");
+	takes(&t, 200,
+		"{\"server_types\":[{\"name\":\"cx22\",\"cores\":2,\"memory\":4,"
+		"\"disk\":40,\"cpu_type\":\"shared\",\"architecture\":\"x86\","
+		"\"prices\":[]}]}",
+		"next");
+	finds_only("none", "");
+	is_told("{\"currency\":\"EUR\",\"things\":[]}");
+	cr_assert_not_null(t.facts.prices);
+}
+
 Test(phase_audit, tells_a_price_that_is_not_known_by_its_absence)
 {
 	finds_only("servers",

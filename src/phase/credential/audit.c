@@ -185,5 +185,7 @@ enum verdict inventory_prices_take(
 	}
 	json_add(audit, "things", things);
 	write_audit(facts, audit);
-	return VERDICT_NEXT;
+	/* Prices that are due stand in the same answer. */
+	return price_list_met(facts) ? VERDICT_NEXT
+				     : price_list_take(facts, reply, err);
 }

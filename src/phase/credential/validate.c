@@ -141,9 +141,9 @@ static const struct step credential_steps[] = {
 	ROW(write),
 	ROW(project),
 	ROW(offers),
-	ROW(price_list),
 	ROW(inventory),
 	ROW(inventory_prices),
+	ROW(price_list),
 	{0},
 };
 
