@@ -55,6 +55,10 @@ size_t json_count(const struct json_in *in, const char *key);
 bool json_element(const struct json_in *in, const char *key, size_t i,
 	struct json_in *element);
 int64_t json_element_i64(const struct json_in *in, const char *key, size_t i);
+/* What is no text is given as JSON, without a complaint; NULL: nothing there or
+ * null. Lives as long as the object. */
+const char *json_element_text_ref(
+	const struct json_in *in, const char *key, size_t i);
 
 /*
  * Writing: builds objects of the caller's. The added object belongs to

@@ -231,23 +231,32 @@ size_t json_count(const struct json_in *in, const char *key)
 	return json_object_array_length(value);
 }
 
-bool json_element(const struct json_in *in, const char *key, size_t i,
-	struct json_in *element)
+static struct json_object *nth(
+	const struct json_in *in, const char *key, size_t i)
 {
 	struct json_object *value = member(in, key);
 
-	if (json_object_is_type(value, json_type_array))
-		value = json_object_array_get_idx(value, i);
-	return read_into(in, key, value, element);
+	return json_object_is_type(value, json_type_array)
+		       ? json_object_array_get_idx(value, i)
+		       : value;
+}
+
+bool json_element(const struct json_in *in, const char *key, size_t i,
+	struct json_in *element)
+{
+	return read_into(in, key, nth(in, key, i), element);
 }
 
 int64_t json_element_i64(const struct json_in *in, const char *key, size_t i)
 {
-	struct json_object *value = member(in, key);
 	int64_t number = 0;
 
-	if (json_object_is_type(value, json_type_array))
-		value = json_object_array_get_idx(value, i);
-	read_i64(in, key, value, &number);
+	read_i64(in, key, nth(in, key, i), &number);
 	return number;
+}
+
+const char *json_element_text_ref(
+	const struct json_in *in, const char *key, size_t i)
+{
+	return json_object_get_string(nth(in, key, i));
 }

@@ -7,7 +7,6 @@
 #include <byoc/hetzner.h>
 #include <byoc/wipe.h>
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,17 +140,14 @@ static void add_text(char *text, size_t size, const char *piece)
 static void add_field(const struct json_in *field, char *text, size_t size)
 {
 	const char *name = json_opt_text_ref(field, "name");
-	struct json_object *messages = NULL;
 	size_t count = json_count(field, "messages");
 
 	add_text(text, size, " (");
 	add_text(text, size, name ? name : "?");
-	json_object_object_get_ex(field->at, "messages", &messages);
 	for (size_t i = 0; i < count; i++) {
 		add_text(text, size, i ? "; " : ": ");
 		add_text(text, size,
-			json_object_get_string(
-				json_object_array_get_idx(messages, i)));
+			json_element_text_ref(field, "messages", i));
 	}
 	add_text(text, size, ")");
 }

@@ -4,7 +4,6 @@
  */
 #include "store.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
 /* The columns that both answers begin with, and the validation's lease. */
@@ -200,29 +199,25 @@ static void read_resources(
 				arena);
 }
 
-/* Texts of a list; what is none is left out. */
-static const char *const *read_texts(const struct json_in *in, const char *key,
-	size_t *count, struct arena *arena)
+static void read_services(
+	const struct json_in *in, struct removal *removal, struct arena *arena)
 {
-	struct json_object *list = NULL;
-	size_t most = json_count(in, key);
-	const char **texts = arena_take(arena, most * sizeof *texts);
+	size_t count = json_count(in, "services");
+	const char **services = arena_take(arena, count * sizeof *services);
 
-	json_object_object_get_ex(in->at, key, &list);
-	for (size_t i = 0; i < most; i++) {
-		const char *text = json_object_get_string(
-			json_object_array_get_idx(list, i));
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_element_text_ref(in, "services", i);
 		if (text)
-			texts[(*count)++] = arena_copy_text(arena, text);
+			services[removal->service_count++] =
+				arena_copy_text(arena, text);
 	}
-	return texts;
+	removal->services = services;
 }
 
 static void read_removal(
 	const struct json_in *in, struct removal *removal, struct arena *arena)
 {
-	size_t count = 0;
-	const char *const *swept = read_texts(in, "swept", &count, arena);
+	size_t count = json_count(in, "swept");
 
 	json_opt_flag(in, "with_neighbours", &removal->with_neighbours);
 	json_opt_flag(in, "keep_volumes", &removal->keep_volumes);
@@ -230,12 +225,12 @@ static void read_removal(
 	json_int(in, "token_version", &removal->token_version);
 	json_flag(in, "unproven", &removal->unproven);
 	for (size_t i = 0; i < count; i++) {
-		int kind = words_find(&resource_kind_words, swept[i]);
+		int kind = words_find(&resource_kind_words,
+			json_element_text_ref(in, "swept", i));
 		if (kind >= 0)
 			removal->swept_kinds |= 1u << kind;
 	}
-	removal->services =
-		read_texts(in, "services", &removal->service_count, arena);
+	read_services(in, removal, arena);
 }
 
 /* What may be any number of things is JSON here, too. */

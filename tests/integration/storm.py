@@ -129,7 +129,8 @@ class Tenant(Project):
         if not servers:
             return
         network, name = self.networks[cluster], f"made-{len(self.made_for)}"
-        place = {} if self.has_lost_balancer(cluster) else {"network": network}
+        anew = kind == "load_balancers" and self.has_lost_balancer(cluster)
+        place = {} if anew else {"network": network}
         made = self.case.at_once(lambda: self.ended(self.sim.post(f"/{kind}", {
             "load_balancers": {
                 "name": name, "load_balancer_type": "lb11", "location": "fsn1",

@@ -112,7 +112,6 @@ class Relay(StoreCase):
         self.db("UPDATE byoc.outbox SET due_at = due_at + interval '3 hours'")
         self.assertEqual([row for row, _ in self.db(TAKE, 0)], [id])
 
-
     def test_the_newest_id_has_been_given_out(self):
         """PostgreSQL shows a sequence ahead of itself for a moment, each time
         it notes that in its log."""

@@ -60,6 +60,19 @@ Test(json_read, reads_every_type)
 	cr_assert_eq(err.kind, ERR_NONE, "%s", err.text);
 }
 
+Test(json_read, gives_an_element_as_text_without_a_complaint)
+{
+	struct json_in in = parse("{\"l\": [\"a\", 5, null], \"n\": null}");
+
+	cr_assert_str_eq(json_element_text_ref(&in, "l", 0), "a");
+	cr_assert_str_eq(json_element_text_ref(&in, "l", 1), "5");
+	cr_assert_null(json_element_text_ref(&in, "l", 2));
+	cr_assert_null(json_element_text_ref(&in, "l", 3));
+	cr_assert_null(json_element_text_ref(&in, "n", 0));
+	cr_assert_null(json_element_text_ref(&in, "gone", 0));
+	cr_assert_eq(err.kind, ERR_NONE, "%s", err.text);
+}
+
 Test(json_read, leaves_missing_optional_members_alone)
 {
 	struct json_in in = parse("{\"null\": null}");

@@ -66,12 +66,17 @@ Test(phase_sweep, goes_through_every_kind_in_eight_requests)
 }
 
 /* After the last server was gone, each kind's phase has looked itself. */
-Test(phase_sweep, skips_what_was_seen_to_be_gone)
+static void begin_after_the_servers(enum goal goal)
 {
-	begin(GOAL_TEARDOWN);
+	begin(goal);
 	t.facts.removal.swept_kinds = 1u << RESOURCE_SERVER |
 				      1u << RESOURCE_NETWORK |
 				      1u << RESOURCE_VOLUME;
+}
+
+Test(phase_sweep, skips_what_was_seen_to_be_gone)
+{
+	begin_after_the_servers(GOAL_TEARDOWN);
 	sweep_rest(0);
 	asks(&t, "done");
 }
@@ -87,6 +92,15 @@ Test(phase_sweep, looks_for_volumes_as_long_as_there_may_be_one)
 	asks(&t, LISTED("volumes"));
 }
 
+/* Who has deleted something looks once more. */
+static void deletes(const char *request)
+{
+	asks(&t, request);
+	takes(&t, 204, "", "next");
+	asks(&t, "waits 500");
+	trial_lease_again(&t);
+}
+
 /* When the records are gone: all there is to go by is the label. */
 Test(phase_sweep, takes_a_cluster_that_is_deleted)
 {
@@ -94,10 +108,7 @@ Test(phase_sweep, takes_a_cluster_that_is_deleted)
 	asks(&t, NETWORKS);
 	takes(&t, 200, BARE_NETWORK, "next");
 	sweep_rest(0);
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
-	asks(&t, "waits 500");
-	trial_lease_again(&t);
+	deletes("DELETE /networks/2");
 	asks(&t, NETWORKS);
 	takes(&t, 200, EMPTY("networks"), "next");
 	sweep_rest(0);
@@ -183,10 +194,7 @@ static const char *const services[] = {"u-1", "u-2"};
 
 static void begin_with_services(enum goal goal)
 {
-	begin(goal);
-	t.facts.removal.swept_kinds = 1u << RESOURCE_SERVER |
-				      1u << RESOURCE_NETWORK |
-				      1u << RESOURCE_VOLUME;
+	begin_after_the_servers(goal);
 	t.facts.removal.services = services;
 	t.facts.removal.service_count = COUNT(services);
 }
@@ -200,11 +208,8 @@ Test(phase_sweep, finds_a_balancer_that_was_made_anew)
 			7, "u-2", ",\"targets\":[],\"private_net\":[]") "]}",
 		"next");
 	sweep_rest(1);
-	asks(&t, "DELETE /load_balancers/7");
-	takes(&t, 204, "", "next");
-	asks(&t, "waits 500");
 	cr_expect_str_eq(t.facts.resources[0].resource.service, "u-2");
-	trial_lease_again(&t);
+	deletes("DELETE /load_balancers/7");
 	asks(&t, ALL_BALANCERS);
 	takes(&t, 200, EMPTY("load_balancers"), "next");
 	sweep_rest(1);
@@ -229,18 +234,16 @@ Test(phase_sweep, leaves_balancers_of_others_and_in_use)
 
 Test(phase_sweep, reads_all_pages_of_balancers)
 {
+	static const char first_page[] =
+		"{\"load_balancers\":[],\"meta\":{\"pagination\":"
+		"{\"next_page\":2}}}";
+
 	begin_with_services(GOAL_SWEEP);
 	asks(&t, ALL_BALANCERS);
-	takes(&t, 200,
-		"{\"load_balancers\":[],\"meta\":{\"pagination\":"
-		"{\"next_page\":2}}}",
-		"next");
+	takes(&t, 200, first_page, "next");
 	sweep_rest(1);
 	asks(&t, ALL_BALANCERS);
-	takes(&t, 200,
-		"{\"load_balancers\":[],\"meta\":{\"pagination\":"
-		"{\"next_page\":2}}}",
-		"next");
+	takes(&t, 200, first_page, "next");
 	asks(&t, "GET /load_balancers?per_page=50&page=2");
 	takes(&t, 200, "{\"load_balancers\":[" OF_SERVICE(7, "u-1", "") "]}",
 		"next");

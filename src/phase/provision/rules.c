@@ -7,7 +7,6 @@
 
 #include <byoc/json.h>
 #include <byoc/network.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,12 +47,10 @@ static void add_rule(struct lines *lines, const struct json_in *rule)
 		or_none(json_opt_text_ref(rule, "port")));
 
 	for (size_t side = 0; side < COUNT(sides); side++) {
-		struct json_object *networks = NULL;
-		json_object_object_get_ex(rule->at, sides[side], &networks);
 		size_t count = json_count(rule, sides[side]);
 		for (size_t i = 0; i < count; i++) {
-			const char *network = json_object_get_string(
-				json_object_array_get_idx(networks, i));
+			const char *network =
+				json_element_text_ref(rule, sides[side], i);
 			add_line(lines, arena_format(lines->arena, "%s %s %s",
 						head, sides[side],
 						canonical(lines->arena,

@@ -19,7 +19,7 @@ enum mark {
 	MARK_AT_OURS = 1 << 8,    /* at a server or balancer of the cluster */
 	MARK_WANTED = 1 << 9,     /* neighbours are to go as well */
 	MARK_SHARED = 1 << 10, /* others have a part in it, or the use of it */
-	MARK_ANEW = 1 << 11,   /* for a Service whose balancer went; unused */
+	MARK_ANEW = 1 << 11, /* of a Service whose balancer went, before none */
 };
 
 enum belongs {

@@ -112,9 +112,8 @@ static unsigned marks_of(const struct facts *facts, enum resource_kind kind,
 	if (is_member(facts, kind, seen->id))
 		marks |= MARK_MEMBER;
 	if (kind == RESOURCE_LOAD_BALANCER)
-		marks |= marks_of_targets(facts, seen);
-	if (kind == RESOURCE_LOAD_BALANCER && remove_is_made_anew(facts, seen))
-		marks |= MARK_ANEW;
+		marks |= marks_of_targets(facts, seen) |
+			 (remove_is_made_anew(facts, seen) ? MARK_ANEW : 0);
 	if (facts->removal.with_neighbours)
 		marks |= MARK_WANTED;
 	return marks;
