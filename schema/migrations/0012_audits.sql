@@ -27,7 +27,7 @@ BEGIN
 END $$;
 
 -- Tells all who wait for it. Null: this validation has not looked, for nobody
--- had asked when it began.
+-- had asked when it began; who has asked since then is answered by another one.
 CREATE FUNCTION byoc.answer_audits(credential uuid, audit jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -36,7 +36,13 @@ DECLARE
     report jsonb;
     job uuid;
 BEGIN
-    IF audit IS NULL OR waiting = '{}' THEN
+    IF waiting = '{}' THEN
+        RETURN;
+    ELSIF audit IS NULL THEN
+        UPDATE byoc.credentials
+        SET job_id = gen_random_uuid(), due_at = clock_timestamp()
+        WHERE id = credential;
+        PERFORM byoc.publish_validation(credential, NULL);
         RETURN;
     END IF;
     report := CASE WHEN audit ? 'things'

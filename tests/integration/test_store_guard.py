@@ -345,6 +345,22 @@ class Verdicts(GuardCase):
         self.record(self.running(credential), network=2)
         self.assertEqual(self.known(credential), [])
 
+    def test_an_audit_asked_for_meanwhile_is_looked_for_afterwards(self):
+        credential = self.add_credential()
+        lease = self.lease_credential(credential)
+        self.assertFalse(lease["audit_due"])
+        self.assertEqual(self.one(
+            "SELECT verdict FROM byoc.lease_credentials(%s, %s, 20000)",
+            json.dumps([{"n": 0, "credential_id": credential, "audit": True,
+                         "job_id": str(uuid.uuid4())}]), str(uuid.uuid4())),
+            "void")
+        self.assertEqual(self.judge(credential, lease, "ready"), "stored")
+        self.assertEqual(self.one(
+            "SELECT count(*) FROM byoc.outbox o JOIN byoc.credentials k"
+            " ON k.job_id = o.message_id"
+            " WHERE k.id = %s AND k.due_at IS NOT NULL", credential), 1)
+        self.assertTrue(self.lease_credential(credential)["audit_due"])
+
     def retry(self, credential, code):
         lease = self.lease_credential(credential)
         self.assertEqual(self.one(
