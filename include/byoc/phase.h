@@ -145,6 +145,7 @@ struct phase_memory {
 	bool networks_known;
 	bool servers_known;
 	bool fronts_known;
+	bool more_servers; /* balancers of the cluster lead to unknown ones */
 	struct found members[2]; /* on the network: balancers, servers */
 	struct found fronts;     /* balancers before the cluster's servers */
 	struct found judged[RESOURCE_KIND_COUNT]; /* looked at, and not ours */

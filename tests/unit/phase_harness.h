@@ -43,9 +43,6 @@ extern const char test_authorities[];
 	"GET /" kind "?label_selector=" CLUSTER_SELECTOR "&per_page=50&page=1"
 #define OUR_LABEL "\"labels\":{\"mengi.cloud/cluster\":\"" CLUSTER_ID "\"}"
 #define LABELLED(id) "{\"id\":" #id ",\"name\":\"n" #id "\"," OUR_LABEL "}"
-#define ONE_NETWORK                                                            \
-	"{\"networks\":[{\"id\":2,\"name\":\"net\"," OUR_LABEL                 \
-	",\"servers\":[10,11],\"load_balancers\":[4,5]}]}"
 #define EMPTY(kind) "{\"" kind "\":[]}"
 #define BARE_NETWORK                                                           \
 	"{\"networks\":[{\"id\":2,\"name\":\"net\"," OUR_LABEL "}]}"

@@ -52,13 +52,12 @@ static const struct situation {
 		 "\"targets\":[{\"health_status\":[{\"listen_port\":"
 		 "6443,\"status\":\"healthy\"}]}]}]}}"}},
 	{GOAL_TEARDOWN, "load_balancers", "glance", 1, {NULL}},
-	{GOAL_TEARDOWN, "load_balancers", "learn", 1,
-		{"200{\"networks\":[]," MORE "}", "200{\"servers\":[]}"}},
 	{GOAL_TEARDOWN, "load_balancers", "survey", 1,
-		{"200" BARE_NETWORK, "200{\"servers\":[]," MORE "}"}},
+		{"200{\"servers\":[]," MORE "}"}},
 	{GOAL_TEARDOWN, "load_balancers", "fronts", 1,
-		{"200{\"networks\":[" OUR_NETWORK "]}",
-			"200{\"servers\":[{\"id\":42," OUR_LABEL "}]}"}},
+		{"200{\"servers\":[{\"id\":42," OUR_LABEL
+		 ",\"load_balancers\":[77]}]}"}},
+	{GOAL_TEARDOWN, "networks", "learn", 1, {NULL}},
 	{GOAL_TEARDOWN, "networks", "strangers", 1,
 		{"200{\"networks\":[" OUR_NETWORK "]}",
 			"200{\"load_balancers\":[]}"}},

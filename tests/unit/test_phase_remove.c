@@ -128,8 +128,6 @@ Test(phase_remove, addresses_of_servers_on_their_way_out)
 {
 	begin("load_balancers");
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200,
 		"{\"servers\":["

@@ -34,16 +34,15 @@ Test(phase_remove_fronts, load_balancers_of_ours_and_of_kubernetes)
 	trial_recorded(&t, RESOURCE_SERVER, "control_plane", 0, 11);
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
 	trial_recorded(&t, RESOURCE_SERVER, "nat_gateway", 0, 10);
-	asks(&t, NETWORKS);
-	cr_assert_not(t.ask.shared);
-	takes(&t, 200, ONE_NETWORK, "next");
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
 	asks(&t, LISTED("servers"));
+	cr_assert_not(t.ask.shared);
 	takes(&t, 200,
 		"{\"servers\":[{\"id\":12," OUR_LABEL
 		",\"load_balancers\":[4,6,7]},{\"id\":10," OUR_LABEL
 		"},{\"id\":11," OUR_LABEL "}]}",
 		"next");
-	/* 5 is on the network, and we have not made it. */
+	/* 6 and 7 are not known. */
 	asks(&t, FRONTS("1"));
 	cr_assert(t.ask.shared, "every cluster of the project asks it");
 	takes(&t, 200, trial_file(&t, "load_balancer/list.json"), "next");
@@ -70,8 +69,6 @@ Test(phase_remove_fronts, what_is_at_the_servers_is_recorded)
 	begin("load_balancers");
 	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200,
 		"{\"servers\":[{\"id\":12,\"name\":\"w\"," OUR_LABEL
@@ -90,6 +87,53 @@ Test(phase_remove_fronts, what_is_at_the_servers_is_recorded)
 	cr_assert(facts_with_id(&t.facts, RESOURCE_PRIMARY_IP, 51));
 }
 
+/* Nothing else tells of an autoscaler's servers that early. */
+Test(phase_remove_fronts, whom_balancers_lead_to_is_looked_for_on_the_network)
+{
+	begin("load_balancers");
+	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
+	asks(&t, LISTED("servers"));
+	takes(&t, 200,
+		"{\"servers\":[{\"id\":12," OUR_LABEL
+		",\"load_balancers\":[5]}]}",
+		"next");
+	asks(&t, FRONTS("1"));
+	takes(&t, 200,
+		"{\"load_balancers\":[{\"id\":5," CONTROLLERS
+		",\"private_net\":[{\"network\":2}],\"targets\":["
+		"{\"type\":\"server\",\"server\":{\"id\":12}},"
+		"{\"type\":\"server\",\"server\":{\"id\":99}}]}]}",
+		"next");
+	asks(&t, NETWORKS);
+	takes(&t, 200,
+		"{\"networks\":[{\"id\":2," OUR_LABEL
+		",\"servers\":[12,99],\"load_balancers\":[4,5]}]}",
+		"next");
+	asks(&t, "GET /servers/99");
+	takes(&t, 200,
+		"{\"server\":{\"id\":99,\"labels\":{\"hcloud/node-group\":"
+		"\"g\"}}}",
+		"next");
+	cr_assert(facts_with_id(&t.facts, RESOURCE_SERVER, 99));
+	asks(&t, "DELETE /load_balancers/4");
+	takes(&t, 204, "", "next");
+	asks(&t, "DELETE /load_balancers/5");
+	takes(&t, 204, "", "next");
+	asks(&t, "done");
+}
+
+/* Who is to go as well is expected there. */
+Test(phase_remove_fronts, neighbours_to_go_are_looked_for_at_once)
+{
+	begin("load_balancers");
+	t.facts.removal.with_neighbours = true;
+	asks(&t, NETWORKS);
+	takes(&t, 200, BARE_NETWORK, "next");
+	asks(&t, LISTED("servers"));
+}
+
 /* As many as an answer has room for: none is compared with all others. */
 Test(phase_remove_fronts, a_long_list_is_read_at_once, .timeout = 10)
 {
@@ -100,7 +144,7 @@ Test(phase_remove_fronts, a_long_list_is_read_at_once, .timeout = 10)
 	size_t size = strlen(head) + 8 * MANY + 8;
 	char *body = memory_new(size);
 
-	begin("load_balancers");
+	begin("networks");
 	size_t used = (size_t)snprintf(body, size, "%s", head);
 	for (int i = 0; i < MANY; i++)
 		used += (size_t)snprintf(
@@ -108,8 +152,7 @@ Test(phase_remove_fronts, a_long_list_is_read_at_once, .timeout = 10)
 	snprintf(body + used - 1, size - used + 1, "]}]}");
 	asks(&t, NETWORKS);
 	takes(&t, 200, body, "next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200, EMPTY("servers"), "next");
+	asks(&t, FRONTS("1"));
 	cr_assert_eq(t.facts.memory.members[0].count, MANY);
 	free(body);
 }
@@ -117,8 +160,6 @@ Test(phase_remove_fronts, a_long_list_is_read_at_once, .timeout = 10)
 Test(phase_remove_fronts, load_balancers_that_are_not_recorded_are_listed)
 {
 	begin("load_balancers");
-	asks(&t, NETWORKS);
-	takes(&t, 200, EMPTY("networks"), "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200, EMPTY("servers"), "next");
 	asks(&t, LISTED("load_balancers"));
@@ -134,8 +175,6 @@ Test(phase_remove_fronts, trusts_no_filter_for_load_balancers_either)
 	begin("load_balancers");
 	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, NETWORKS);
-	takes(&t, 200, EMPTY("networks"), "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200,
 		"{\"servers\":[{\"id\":12," OUR_LABEL
@@ -157,8 +196,6 @@ Test(phase_remove_fronts, nobody_elses_load_balancer)
 	begin("load_balancers");
 	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 9);
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	trial_ask(&t);
-	takes(&t, 200, EMPTY("networks"), "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200,
 		"{\"servers\":[{\"id\":12," OUR_LABEL

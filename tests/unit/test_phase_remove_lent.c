@@ -25,8 +25,6 @@ Test(phase_remove_lent, the_servers_tell_of_floating_ips)
 	begin("load_balancers");
 	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200,
 		"{\"servers\":[{\"id\":12," OUR_LABEL
@@ -45,8 +43,6 @@ Test(phase_remove_lent, a_server_without_its_label_tells_as_well)
 	begin("load_balancers");
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
 	trial_recorded(&t, RESOURCE_SERVER, "worker", 1, 13);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200, EMPTY("servers"), "next");
 	asks(&t, "GET /servers/12");
@@ -163,7 +159,7 @@ Test(phase_remove_lent, a_protected_floating_ip_is_told_of)
 #define OF_SERVICE(uid) "\"labels\":{\"hcloud-ccm/service-uid\":\"" uid "\"}"
 #define FRONT(id, uid, certificates)                                                     \
 	"{\"id\":" id ",\"name\":\"front\"," OF_SERVICE(                                 \
-		uid) ",\"services\":["                                                   \
+		uid) ",\"private_net\":[{\"network\":2}],\"services\":["                 \
 		     "{\"protocol\":\"https\",\"http\":{\"certificates\":[" certificates \
 		     "]}}]}"
 #define CERTIFICATE(type, uid, users)                                          \
@@ -175,13 +171,12 @@ Test(phase_remove_lent, a_protected_floating_ip_is_told_of)
 /* Balancers 5 and 6 on the network, as Kubernetes has made them. */
 static void find_fronts(const char *fronts)
 {
-	asks(&t, NETWORKS);
+	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
+	asks(&t, LISTED("servers"));
 	takes(&t, 200,
-		"{\"networks\":[{\"id\":2," OUR_LABEL
+		"{\"servers\":[{\"id\":12," OUR_LABEL
 		",\"load_balancers\":[5,6]}]}",
 		"next");
-	asks(&t, LISTED("servers"));
-	takes(&t, 200, EMPTY("servers"), "next");
 	asks(&t, FRONTS("1"));
 	takes(&t, 200, fronts, "next");
 }
@@ -201,8 +196,6 @@ Test(phase_remove_lent, certificates_are_recorded_before_their_balancer_goes)
 	cr_assert(facts_with_id(&t.facts, RESOURCE_CERTIFICATE, 81));
 
 	trial_lease_again(&t);
-	asks(&t, NETWORKS);
-	takes(&t, 200, BARE_NETWORK, "next");
 	asks(&t, LISTED("servers"));
 	takes(&t, 200, EMPTY("servers"), "next");
 	asks(&t, "DELETE /load_balancers/5");

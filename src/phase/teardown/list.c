@@ -47,33 +47,66 @@ bool remove_is_recorded(const struct facts *facts, enum resource_kind kind)
 
 /* ---- Marks ---- */
 
-static bool is_member(
-	const struct facts *facts, enum resource_kind kind, int64_t id)
+static bool is_on_known_network(
+	const struct facts *facts, const struct seen *seen)
 {
-	return remove_is_member(kind) &&
-	       found_has(&facts->memory.members[kind], id);
+	for (size_t i = 0; i < facts->resource_count; i++) {
+		const struct resource *known = &facts->resources[i].resource;
+		if (known->kind == RESOURCE_NETWORK &&
+			seen_on_network(seen, known->id, NULL))
+			return true;
+	}
+	return false;
+}
+
+/* By the network's word or its own: who is asked first depends. */
+static bool is_member(const struct facts *facts, enum resource_kind kind,
+	const struct seen *seen)
+{
+	if (!remove_is_member(kind))
+		return false;
+	return found_has(&facts->memory.members[kind], seen->id) ||
+	       is_on_known_network(facts, seen);
+}
+
+/* Of a balancer. */
+struct targets {
+	size_t count;
+	size_t ours;
+	size_t others; /* servers that are not known to be ours */
+};
+
+static struct targets count_targets(
+	const struct facts *facts, const struct seen *seen)
+{
+	struct err ignored = {0};
+	struct json_in object = {seen->object, "load_balancer", &ignored};
+	struct json_in target, server;
+	struct targets targets = {.count = json_count(&object, "targets")};
+
+	for (size_t i = 0; i < targets.count; i++) {
+		int64_t id = 0;
+		if (!json_element(&object, "targets", i, &target) ||
+			!json_opt_into(&target, "server", &server))
+			continue;
+		json_opt_i64(&server, "id", &id);
+		if (is_known(facts, RESOURCE_SERVER, id))
+			targets.ours++;
+		else
+			targets.others++;
+	}
+	return targets;
 }
 
 /* Marks of a balancer by its targets: all are ours, or some. */
 static unsigned marks_of_targets(
 	const struct facts *facts, const struct seen *seen)
 {
-	struct err ignored = {0};
-	struct json_in object = {seen->object, "load_balancer", &ignored};
-	struct json_in target, server;
-	size_t count = json_count(&object, "targets"), ours = 0;
+	struct targets targets = count_targets(facts, seen);
 
-	for (size_t i = 0; i < count; i++) {
-		int64_t id = 0;
-		if (!json_element(&object, "targets", i, &target) ||
-			!json_opt_into(&target, "server", &server))
-			continue;
-		json_opt_i64(&server, "id", &id);
-		ours += is_known(facts, RESOURCE_SERVER, id);
-	}
-	if (ours == 0)
+	if (targets.ours == 0)
 		return 0;
-	return ours == count ? MARK_FRONT : MARK_SHARED;
+	return targets.ours == targets.count ? MARK_FRONT : MARK_SHARED;
 }
 
 static unsigned marks_of_labels(
@@ -109,7 +142,7 @@ static unsigned marks_of(const struct facts *facts, enum resource_kind kind,
 		marks &= ~(unsigned)MARK_CONTROLLER;
 	if (remove_users_of(facts, kind, seen).others)
 		marks |= MARK_SHARED;
-	if (is_member(facts, kind, seen->id))
+	if (is_member(facts, kind, seen))
 		marks |= MARK_MEMBER;
 	if (kind == RESOURCE_LOAD_BALANCER)
 		marks |= marks_of_targets(facts, seen) |
@@ -159,6 +192,15 @@ static void put_off(struct facts *facts, enum resource_kind kind, int64_t id)
 	facts->memory.again = facts->memory.leaving = true;
 }
 
+/* Once it is gone, nobody tells what was at it, nor where it led to. */
+static void take_balancer(struct facts *facts, const struct seen *seen)
+{
+	if (remove_add_certificates(facts, seen))
+		put_off(facts, RESOURCE_LOAD_BALANCER, seen->id);
+	if (count_targets(facts, seen).others > 0)
+		facts->memory.more_servers = true;
+}
+
 /* Recorded before it is deleted: what was found once is not lost again. */
 static void take(struct facts *facts, enum resource_kind kind,
 	const struct seen *seen, const char *why)
@@ -184,10 +226,8 @@ static void take(struct facts *facts, enum resource_kind kind,
 		fact->to_keep = true;
 		fact->labels = labels_to_keep(facts, seen);
 	}
-	/* Once it is gone, nobody tells which ones it had. */
-	if (kind == RESOURCE_LOAD_BALANCER &&
-		remove_add_certificates(facts, seen))
-		put_off(facts, kind, seen->id);
+	if (kind == RESOURCE_LOAD_BALANCER)
+		take_balancer(facts, seen);
 }
 
 /*

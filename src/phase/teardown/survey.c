@@ -79,14 +79,21 @@ static void note_servers(struct facts *facts)
  * What has more pages is read by its own step, from the first one on.
  */
 
+/*
+ * Who is on the network is told by its own phase, once the servers are gone.
+ * The first phase asks as well where it expects somebody: so that an
+ * autoscaler's servers go with the others, and not after them.
+ */
 static bool looks_at_network(const struct facts *facts)
 {
 	unsigned swept = facts->removal.swept_kinds;
 
 	if (remove_is_sweep(facts))
 		return !(swept & 1u << RESOURCE_NETWORK);
-	return facts->phase->kind == RESOURCE_LOAD_BALANCER ||
-	       facts->phase->kind == RESOURCE_NETWORK;
+	if (facts->phase->kind == RESOURCE_LOAD_BALANCER)
+		return facts->removal.with_neighbours ||
+		       facts->memory.more_servers;
+	return facts->phase->kind == RESOURCE_NETWORK;
 }
 
 bool glance_met(const struct facts *facts)
