@@ -65,6 +65,7 @@ BEGIN
         SELECT FROM pg_locks w
         JOIN pg_locks t ON t.virtualtransaction = w.virtualtransaction
         WHERE w.relation = 'byoc.outbox'::regclass
+          AND w.mode = 'RowExclusiveLock'
           AND w.database = (SELECT d.oid FROM pg_database d
                             WHERE d.datname = current_database())
           AND t.locktype = 'transactionid' AND t.mode = 'ExclusiveLock'

@@ -57,6 +57,13 @@ _Static_assert(COUNT(migrations) == SCHEMA_VERSION, "raise SCHEMA_VERSION");
 static const char sql_try_lock[] = "SELECT pg_try_advisory_lock(" LOCK ")";
 static const char sql_lock[] = "SELECT pg_advisory_lock(" LOCK ")";
 
+/* No row, if it is over by now. */
+static const char sql_holder[] =
+	"SELECT format('%s, process %s', a.usename, a.pid) FROM pg_locks l"
+	" JOIN pg_stat_activity a USING (pid)"
+	" WHERE l.locktype = 'advisory' AND l.granted AND a.datname ="
+	" current_database() AND (l.classid, l.objid) = (0, " LOCK ")";
+
 /* Asked first, for CREATE wants a permission even when there is nothing to do.
  */
 static const char sql_prepared[] =
@@ -104,15 +111,30 @@ static bool is_true(PGconn *connection, const char *sql, struct err *err)
 	return yes;
 }
 
+static bool tell_holder(PGconn *connection, FILE *said, struct err *err)
+{
+	PGresult *holder = console_rows(connection, sql_holder, NO_PARAMS, err);
+
+	if (!holder)
+		return false;
+	if (PQntuples(holder) > 0)
+		fprintf(said,
+			"another migration is under way (login %s): waiting "
+			"for its end\n",
+			PQgetvalue(holder, 0, 0));
+	fflush(said);
+	PQclear(holder);
+	return true;
+}
+
 static bool take_lock(PGconn *connection, FILE *said, struct err *err)
 {
 	if (is_true(connection, sql_try_lock, err))
 		return true;
 	if (err->kind)
 		return false;
-	fputs("another migration is under way: waiting for its end\n", said);
-	fflush(said);
-	return console_run(connection, sql_lock, NO_PARAMS, err);
+	return tell_holder(connection, said, err) &&
+	       console_run(connection, sql_lock, NO_PARAMS, err);
 }
 
 static bool prepare(PGconn *connection, struct err *err)

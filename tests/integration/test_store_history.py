@@ -1,6 +1,7 @@
 """Events: only ever added to, in partitions of a month, and how long they are
 kept."""
 
+import os
 import re
 import subprocess
 import unittest
@@ -8,6 +9,7 @@ import unittest
 import psycopg2
 
 from store_case import StoreCase
+from world import program
 
 INSERT = ("INSERT INTO byoc.events (cluster_id, sequence, name, data,"
           " created_at) VALUES (gen_random_uuid(), 1, 'running', '{}',"
@@ -103,6 +105,24 @@ class History(StoreCase):
             self.assertEqual(wrong.exception.returncode, 2)
             self.assertIn("want a number from 1 to 1200",
                           wrong.exception.stderr)
+
+    def test_migrate_tells_whom_it_waits_for(self):
+        other = self.connect()
+        (login, process), = self.db(
+            "SELECT session_user::text, pg_backend_pid()"
+            " FROM pg_advisory_lock(1652125539)", on=other)
+        with subprocess.Popen(
+                [program("byoc"), "migrate"], text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                env={"BYOC_DATABASE_URL": self.url,
+                     "PATH": os.environ["PATH"]}) as migration:
+            self.assertEqual(
+                migration.stdout.readline(),
+                f"another migration is under way (login {login}, process"
+                f" {process}): waiting for its end\n")
+            other.close()
+            self.assertIn("already", migration.stdout.read())
+        self.assertEqual(migration.returncode, 0)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ class Relay(StoreCase):
 
     def test_the_floor_waits_for_nobody_who_writes_elsewhere(self):
         self.holding("SELECT pg_current_xact_id()")
+        self.holding("SELECT pg_current_xact_id(), count(*) FROM byoc.outbox")
         (id,) = self.write()
         self.db("DELETE FROM byoc.outbox")
         place, _ = self.next_place(BEGIN, full_look=True)
