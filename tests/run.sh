@@ -30,7 +30,7 @@ rm -f "$build"/tests.xml "$build"/tests-alone.xml
 failed=$build/Testing/Temporary/LastTestsFailed.log
 reports=$build/tests.xml
 # Most tests wait for somebody else: many more of them than processors.
-if ! run tests.xml --parallel $(($(nproc) * 3)) "$@" &&
+if ! run tests.xml --parallel $(($(nproc) * 4)) "$@" &&
 	[ "$(wc -l <"$failed")" -le 5 ]; then
 	reports="$reports $build/tests-alone.xml"
 	run tests-alone.xml --rerun-failed || true
