@@ -1,7 +1,9 @@
 """A system case with `byoc dashboard` running, as whoever deploys it would: with
 a dashboard's logins, and a folder that holds the public key alone."""
 
+import contextlib
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -13,9 +15,12 @@ from world import program
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those of outgoing connections, as in deploy/local/ports.sh."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class DashboardCase(SystemCase):
