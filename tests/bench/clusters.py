@@ -189,15 +189,18 @@ def use(cloud, cluster, balancers, volumes):
                     if thing["labels"].get(LABEL) == cluster
                     and name in thing["name"])
 
+    node = ours("servers", "control-plane")
     for n in range(balancers):
         cloud.post("/load_balancers", {
             "name": f"ccm-{n}", "load_balancer_type": "lb11",
             "location": "fsn1", "network": ours("networks"),
+            "targets": [{"type": "server", "server": {"id": node},
+                         "use_private_ip": True}],
             "labels": CONTROLLER})
     for n in range(volumes):
         cloud.post("/volumes", {
-            "name": f"pvc-{n}", "size": 10, "labels": {LABEL: cluster, **DRIVER},
-            "server": ours("servers", "control-plane")})
+            "name": f"pvc-{n}", "size": 10, "server": node,
+            "labels": {LABEL: cluster, **DRIVER}})
 
 
 def delete_one(ground, worker, cluster):
