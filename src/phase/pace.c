@@ -4,10 +4,11 @@
  * look is a call, and not much later, for somebody waits. Ages are a phase's.
  *
  * A look says only whether it was over by then. So one that came in time is
- * followed, the next time, by a sooner one, until one comes too soon: by steps
- * so small that this is near enough. That holds until a look comes too soon
- * after all; and once in a while a sooner one probes whether all goes faster by
- * now, the more rarely the more often it was in vain.
+ * followed, the next time, by a sooner one, until one comes too soon; then by
+ * one halfway between the two, until that is near enough. That holds until a
+ * look comes too soon after all; and once in a while a sooner one probes
+ * whether all goes faster by now, the more rarely the more often it was in
+ * vain.
  *
  * One that came too soon in the search is followed by another at the age that
  * is known to be late enough: it costs a call, and hardly any time.
@@ -17,8 +18,9 @@
 enum {
 	LOOK_LEAST_MS = 50,
 	/* Parts of the age at which it is over. */
-	CLOSE_PART = 16, /* nearer than that to "too soon" is near enough */
-	STEP_PART = 4,   /* of what lies between them, if that is known */
+	SEARCH_PART = 16, /* a step, before any look came too soon */
+	CLOSE_PART = 32,  /* nearer than that to "too soon" is near enough */
+	STEP_PART = 2,    /* of what lies between them, if that is known */
 	/* Of the age: until the second look, the third, ... */
 	AGAIN_PART = 16,
 	LATER_PART = 8,
@@ -135,7 +137,7 @@ static int64_t sooner_ms(const struct pace *pace, int64_t age_ms)
 	int64_t between_ms = age_ms - pace->running_ms;
 
 	if (!pace->running_ms)
-		return age_ms - close_ms;
+		return age_ms - age_ms / SEARCH_PART;
 	if (between_ms > close_ms)
 		return age_ms - between_ms / STEP_PART;
 	return age_ms;

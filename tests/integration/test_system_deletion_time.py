@@ -15,7 +15,7 @@ LATENCY = 0.02
 TIMES = 6  # the first ones teach the worker how long it takes
 # A quiet machine of today has 1.04 and 1.05, a slow or busy one more.
 LEAST_RATIO, USUAL_RATIO = 1.08, 1.12
-TOO_SOON_MOST = 2  # looks, while it finds out how long it takes: 1, if quiet
+TOO_SOON_MOST = 3  # looks, while it finds out how long it takes: 2, if quiet
 SPENT = """
     SELECT extract(epoch FROM d.created_at - b.created_at)::float
     FROM byoc.events b JOIN byoc.events d USING (cluster_id)

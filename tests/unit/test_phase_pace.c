@@ -48,7 +48,7 @@ static int delete_servers(int takes_ms, int *looks)
 /* The whole of it, with the calls and as late as is near enough. */
 static int prompt_ms(int takes_ms)
 {
-	return takes_ms + takes_ms / 16 + 50;
+	return takes_ms + takes_ms / 32 + 50;
 }
 
 static void expect_prompt(int takes_ms)
@@ -62,7 +62,7 @@ static void expect_prompt(int takes_ms)
 	}
 	cr_expect_leq(
 		all_ms / TIMES, prompt_ms(takes_ms), "%d ms", all_ms / TIMES);
-	cr_expect_leq(all_looks, TIMES + 2, "%d looks", all_looks);
+	cr_expect_leq(all_looks, TIMES + 3, "%d looks", all_looks);
 	trial_begin(&t, GOAL_TEARDOWN, "servers", 0);
 }
 
@@ -76,7 +76,8 @@ Test(phase_pace, without_any_it_is_half_of_the_age)
 	asks(&t, "waits 1500");
 }
 
-/* Where nothing is known, it looks late rather than often. */
+/* Where nothing is known, it looks late rather than often; too soon is a step
+ * of the search, and one or the other of those by which it draws near. */
 Test(phase_pace, finds_out_how_long_it_takes_with_few_looks)
 {
 	static const int takes_ms[] = {1100, 1500, 2000, 2400};
@@ -91,7 +92,7 @@ Test(phase_pace, finds_out_how_long_it_takes_with_few_looks)
 				takes_ms[i], looks);
 			too_soon += looks - 1;
 		}
-		cr_expect_leq(too_soon, 1, "%d ms: %d", takes_ms[i], too_soon);
+		cr_expect_leq(too_soon, 2, "%d ms: %d", takes_ms[i], too_soon);
 		cr_expect_leq(delete_servers(takes_ms[i], &looks),
 			prompt_ms(takes_ms[i]), "%d ms", takes_ms[i]);
 	}
