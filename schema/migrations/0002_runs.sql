@@ -56,6 +56,16 @@ BEGIN
     FROM byoc.credentials c WHERE c.id = credential;
 END $$;
 
+-- A validation at once. A message that is on its way for another becomes void.
+CREATE FUNCTION byoc.validate_anew(credential uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE byoc.credentials
+    SET job_id = gen_random_uuid(), due_at = clock_timestamp()
+    WHERE id = credential;
+    PERFORM byoc.publish_validation(credential, NULL);
+END $$;
+
 -- For dashboards: asks for a job in the transaction that writes its record.
 -- The workers' relay publishes it. Returns the job's id. Like all that a
 -- dashboard may call, it does with its owner's rights what is not granted to

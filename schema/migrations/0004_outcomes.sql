@@ -324,10 +324,7 @@ BEGIN
         WHERE id = credential;
         RETURN NULL;
     ELSIF k.job_id IS NULL THEN
-        UPDATE byoc.credentials
-        SET job_id = gen_random_uuid(), due_at = clock_timestamp()
-        WHERE id = credential;
-        PERFORM byoc.publish_validation(credential, NULL);
+        PERFORM byoc.validate_anew(credential);
     END IF;
     RETURN 1000;
 END $$;

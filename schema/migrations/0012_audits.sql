@@ -39,10 +39,7 @@ BEGIN
     IF waiting = '{}' THEN
         RETURN;
     ELSIF audit IS NULL THEN
-        UPDATE byoc.credentials
-        SET job_id = gen_random_uuid(), due_at = clock_timestamp()
-        WHERE id = credential;
-        PERFORM byoc.publish_validation(credential, NULL);
+        PERFORM byoc.validate_anew(credential);
         RETURN;
     END IF;
     report := CASE WHEN audit ? 'things'

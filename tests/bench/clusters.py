@@ -18,6 +18,7 @@ from critical_path import calls_of, provision_path, teardown_path
 from ground import BIN, wait_for
 from table import number, print_table
 from usage import peak_mib
+from used_cluster import things_of_use
 
 SCALE, BOOT_SECONDS, LATENCY_MS, WORKERS = 20, 60, 20, 1
 SHARED = "shared"
@@ -45,9 +46,6 @@ PHASES = "SELECT phase, index, needs FROM byoc.phases WHERE cluster_id = %s"
 COLUMNS = ("clusters", "running after (median)", "the last after",
            "API calls each", "deleted after (median)", "the last after",
            "API calls each", "worker's peak MiB")
-CONTROLLER = {"hcloud-ccm/service-uid": "u"}
-DRIVER = {"managed-by": "csi-driver"}
-LABEL = "mengi.cloud/cluster"
 # How it is called, type, workers, balancers and volumes of Kubernetes.
 KINDS = (("`dedicated`", "dedicated", 0, 0, 0),
          ("`dedicated_ha`, 2 workers, 2 balancers and 5 volumes of Kubernetes",
@@ -181,26 +179,9 @@ def run(ground, sizes):
 # ---- Deletions, one at a time ----
 
 def use(cloud, cluster, balancers, volumes):
-    """What Kubernetes makes for who uses the cluster."""
     there = cloud.ask("GET", "/state")["projects"][SHARED]
-
-    def ours(kind, name=""):
-        return next(thing["id"] for thing in there[kind]
-                    if thing["labels"].get(LABEL) == cluster
-                    and name in thing["name"])
-
-    node = ours("servers", "control-plane")
-    for n in range(balancers):
-        cloud.post("/load_balancers", {
-            "name": f"ccm-{n}", "load_balancer_type": "lb11",
-            "location": "fsn1", "network": ours("networks"),
-            "targets": [{"type": "server", "server": {"id": node},
-                         "use_private_ip": True}],
-            "labels": CONTROLLER})
-    for n in range(volumes):
-        cloud.post("/volumes", {
-            "name": f"pvc-{n}", "size": 10, "server": node,
-            "labels": {LABEL: cluster, **DRIVER}})
+    for path, body in things_of_use(there, cluster, balancers, volumes):
+        cloud.post(path, body)
 
 
 def delete_one(ground, worker, cluster):

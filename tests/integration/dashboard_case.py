@@ -1,26 +1,15 @@
 """A system case with `byoc dashboard` running, as whoever deploys it would: with
 a dashboard's logins, and a folder that holds the public key alone."""
 
-import contextlib
 import pathlib
-import random
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 
+from services import free_port
 from system_case import SystemCase
 from world import program
-
-
-def free_port():
-    """Below those of outgoing connections, as in deploy/local/ports.sh."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class DashboardCase(SystemCase):

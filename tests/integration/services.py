@@ -26,6 +26,12 @@ def read_settings(path):
     return dict(line.split("=", 1) for line in lines)
 
 
+def free_port():
+    return int(subprocess.run(
+        ["bash", "-c", f". '{LOCAL}/ports.sh'; free_port"], check=True,
+        capture_output=True).stdout)
+
+
 class Services:
     """Where PostgreSQL and RabbitMQ are; own ones may be stopped and killed."""
 

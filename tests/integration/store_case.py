@@ -69,12 +69,17 @@ class StoreCase(unittest.TestCase):
         connection.close()
 
     @classmethod
+    def call(cls, *arguments):
+        """Of byoc, for subprocess."""
+        return {"args": [program("byoc"), *arguments], "text": True,
+                "stdin": subprocess.DEVNULL,
+                "env": {"BYOC_DATABASE_URL": cls.url,
+                        "PATH": os.environ["PATH"]}}
+
+    @classmethod
     def byoc(cls, *arguments):
-        return subprocess.run(
-            [program("byoc"), *arguments], check=True, text=True,
-            capture_output=True, stdin=subprocess.DEVNULL,
-            env={"BYOC_DATABASE_URL": cls.url, "PATH": os.environ["PATH"]}
-        ).stdout
+        return subprocess.run(**cls.call(*arguments), check=True,
+                              capture_output=True).stdout
 
     def setUp(self):
         self.main = self.connect()

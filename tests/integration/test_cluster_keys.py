@@ -18,6 +18,7 @@ import unittest
 import yaml
 
 from bootstrap_helpers import Keys, require, run
+from services import free_port
 from sim import wait_for
 
 AUTHORITIES = ("server-ca", "client-ca", "request-header-ca", "etcd/server-ca",
@@ -300,9 +301,7 @@ class SshKeyTest(unittest.TestCase):
             self.skipTest("sshd is not installed")
         if os.getuid() == 0:  # where it wants to leave its privileges
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         host_key, config = self.keys.path("host_key"), self.keys.path("sshd_config")
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key)
         with open(config, "w", encoding="ascii") as file:

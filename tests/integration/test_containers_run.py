@@ -20,7 +20,7 @@ import unittest
 import requests
 import urllib3
 
-from dashboard_case import free_port
+from services import free_port
 from sim import wait_for
 from world import program
 

@@ -1,7 +1,6 @@
 """Events: only ever added to, in partitions of a month, and how long they are
 kept."""
 
-import os
 import re
 import subprocess
 import unittest
@@ -9,7 +8,6 @@ import unittest
 import psycopg2
 
 from store_case import StoreCase
-from world import program
 
 INSERT = ("INSERT INTO byoc.events (cluster_id, sequence, name, data,"
           " created_at) VALUES (gen_random_uuid(), 1, 'running', '{}',"
@@ -111,11 +109,8 @@ class History(StoreCase):
         (login, process), = self.db(
             "SELECT session_user::text, pg_backend_pid()"
             " FROM pg_advisory_lock(1652125539)", on=other)
-        with subprocess.Popen(
-                [program("byoc"), "migrate"], text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                env={"BYOC_DATABASE_URL": self.url,
-                     "PATH": os.environ["PATH"]}) as migration:
+        with subprocess.Popen(**self.call("migrate"),
+                              stdout=subprocess.PIPE) as migration:
             self.assertEqual(
                 migration.stdout.readline(),
                 f"another migration is under way (login {login}, process"

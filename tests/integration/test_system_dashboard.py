@@ -9,7 +9,8 @@ import uuid
 
 import yaml
 
-from dashboard_case import DashboardCase, free_port
+from dashboard_case import DashboardCase
+from services import free_port
 from sim import TOKEN, wait_for
 
 

@@ -6,10 +6,11 @@ import statistics
 import sys
 import unittest
 
-from system_case import CLUSTER, SystemCase
+from system_case import SystemCase
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "bench"))
 from critical_path import calls_of, teardown_path  # noqa: E402
+from used_cluster import things_of_use  # noqa: E402
 
 LATENCY = 0.02
 TIMES = 6  # the first ones teach the worker how long it takes
@@ -31,23 +32,9 @@ class DeletionTime(SystemCase):
         self.sim.set_time_scale(600)
         cluster = self.world.create_cluster(**wish)
         self.world.wait_status(cluster, "running")
-        there = self.sim.state()
-        network, node = (
-            next(thing["id"] for thing in there[kind]
-                 if thing["labels"].get(CLUSTER) == cluster
-                 and name in thing["name"])
-            for kind, name in (("networks", ""), ("servers", "control-plane")))
-        for n in range(balancers):
-            self.sim.settle(self.sim.post("/load_balancers", {
-                "name": f"ccm-{n}", "load_balancer_type": "lb11",
-                "location": "fsn1", "network": network,
-                "targets": [{"type": "server", "server": {"id": node},
-                             "use_private_ip": True}],
-                "labels": {"hcloud-ccm/service-uid": str(n)}}))
-        for n in range(volumes):
-            self.sim.settle(self.sim.post("/volumes", {
-                "name": f"pvc-{n}", "size": 10, "server": node,
-                "labels": {CLUSTER: cluster, "managed-by": "csi-driver"}}))
+        for path, body in things_of_use(self.sim.state(), cluster, balancers,
+                                        volumes):
+            self.sim.settle(self.sim.post(path, body))
         self.world.wait_idle()
         return cluster
 

@@ -107,5 +107,11 @@ const char *trial_file(struct trial *t, const char *name);
 #define sends(t, body) cr_assert_str_eq(trial_body(t), body)
 #define takes(t, status, body, verdict)                                        \
 	cr_assert_str_eq(trial_take(t, status, body), verdict)
+/* It is asked for, and gone. */
+#define erases(t, path)                                                        \
+	do {                                                                   \
+		asks(t, "DELETE " path);                                       \
+		takes(t, 204, "", "next");                                     \
+	} while (0)
 #define says(t, piece)                                                         \
 	cr_assert(strstr((t)->err.text, piece), "%s", (t)->err.text)

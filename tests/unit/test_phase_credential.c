@@ -74,8 +74,7 @@ Test(phase_credential, cleans_up_should_the_impossible_happen)
 {
 	ask_write();
 	takes(&t, 201, "{\"ssh_key\":{\"id\":7}}", "next");
-	asks(&t, "DELETE /ssh_keys/7");
-	takes(&t, 204, "", "next");
+	erases(&t, "/ssh_keys/7");
 	asks(&t, "done");
 }
 

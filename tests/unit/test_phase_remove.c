@@ -161,10 +161,8 @@ Test(phase_remove, follows_the_pages)
 	asks(&t, "GET /ssh_keys?label_selector=" CLUSTER_SELECTOR
 		 "&per_page=50&page=2");
 	takes(&t, 200, "{\"ssh_keys\":[" LABELLED(2) "]}", "next");
-	asks(&t, "DELETE /ssh_keys/1");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /ssh_keys/2");
-	takes(&t, 204, "", "next");
+	erases(&t, "/ssh_keys/1");
+	erases(&t, "/ssh_keys/2");
 	asks(&t, "done");
 }
 
@@ -197,8 +195,7 @@ Test(phase_remove, volumes_are_detached_first)
 	begin("volumes");
 	asks(&t, LISTED("volumes"));
 	takes(&t, 200, TWO_VOLUMES, "next");
-	asks(&t, "DELETE /volumes/1");
-	takes(&t, 204, "", "next");
+	erases(&t, "/volumes/1");
 	asks(&t, "POST /volumes/2/actions/detach");
 	sends(&t, "");
 	takes(&t, 201, DETACHING, "next");
@@ -206,8 +203,7 @@ Test(phase_remove, volumes_are_detached_first)
 	trial_lease_again(&t);
 	asks(&t, LISTED("volumes"));
 	takes(&t, 200, "{\"volumes\":[" LABELLED(2) "]}", "next");
-	asks(&t, "DELETE /volumes/2");
-	takes(&t, 204, "", "next");
+	erases(&t, "/volumes/2");
 	asks(&t, "done");
 	cr_assert(t.facts.swept);
 }
@@ -249,8 +245,7 @@ Test(phase_remove, a_volume_that_is_free_meanwhile_goes_at_once)
 	asks(&t, "POST /volumes/2/actions/detach");
 	takes(&t, 422, "{\"error\":{\"code\":\"volume_not_attached\"}}",
 		"next");
-	asks(&t, "DELETE /volumes/2");
-	takes(&t, 204, "", "next");
+	erases(&t, "/volumes/2");
 	asks(&t, "done");
 	cr_assert_str_eq(trial_fate(&t, RESOURCE_VOLUME, 2), "deleted");
 }
@@ -291,8 +286,7 @@ Test(phase_remove, volumes_without_our_label)
 	takes(&t, 200, "{\"volume\":{\"id\":32,\"name\":\"theirs\"}}", "next");
 	asks(&t, "GET /volumes/33");
 	takes(&t, 404, ERROR("not_found"), "next");
-	asks(&t, "DELETE /volumes/31");
-	takes(&t, 204, "", "next");
+	erases(&t, "/volumes/31");
 	asks(&t, "done");
 	cr_assert_eq(t.facts.kept_count, 1);
 	cr_assert_str_eq(t.facts.kept[0].resource.name, "theirs");
@@ -337,8 +331,7 @@ Test(phase_remove, what_is_still_in_use_goes_later)
 	asks(&t, LISTED("firewalls"));
 	takes(&t, 200, "{\"firewalls\":[" LABELLED(1) "," LABELLED(2) "]}",
 		"next");
-	asks(&t, "DELETE /firewalls/1");
-	takes(&t, 204, "", "next");
+	erases(&t, "/firewalls/1");
 	asks(&t, "DELETE /firewalls/2");
 	takes(&t, 422, ERROR("resource_in_use"), "next");
 	asks(&t, "waits 500");
@@ -359,8 +352,7 @@ Test(phase_remove, what_is_protected_is_the_customers_to_release)
 		"next");
 	asks(&t, "DELETE /volumes/17");
 	takes(&t, 403, ERROR("protected"), "next");
-	asks(&t, "DELETE /volumes/18");
-	takes(&t, 204, "", "next");
+	erases(&t, "/volumes/18");
 	asks(&t, "failed retry protected");
 	says(&t, "The volume 'n17' (id 17) is protected from deletion.");
 	says(&t, "Hetzner Console");

@@ -25,6 +25,16 @@ static bool known(const char *phase)
 	return facts_recorded(&t.facts, phase, 0);
 }
 
+/* Balancer 4 and server 12 are recorded; the list of servers is given. */
+static void begin_with_servers(const char *servers)
+{
+	begin("load_balancers");
+	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
+	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
+	asks(&t, LISTED("servers"));
+	takes(&t, 200, servers, "next");
+}
+
 #define CONTROLLERS "\"labels\":{\"hcloud-ccm/service-uid\":\"u\"}"
 
 Test(phase_remove_fronts, load_balancers_of_ours_and_of_kubernetes)
@@ -49,12 +59,10 @@ Test(phase_remove_fronts, load_balancers_of_ours_and_of_kubernetes)
 	asks(&t, FRONTS("2"));
 	takes(&t, 200, "{\"load_balancers\":[]}", "next");
 	/* 4 is recorded, 5 on the network, 6 before our servers alone. */
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/4");
 	asks(&t, "DELETE /load_balancers/5");
 	takes(&t, 404, ERROR("not_found"), "next");
-	asks(&t, "DELETE /load_balancers/6");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/6");
 	asks(&t, "done");
 	cr_assert_not(known("load_balancer"));
 	cr_assert(known("control_plane"));
@@ -66,20 +74,14 @@ Test(phase_remove_fronts, load_balancers_of_ours_and_of_kubernetes)
 /* While the servers are there they tell what is at them. */
 Test(phase_remove_fronts, what_is_at_the_servers_is_recorded)
 {
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
+	begin_with_servers(
 		"{\"servers\":[{\"id\":12,\"name\":\"w\"," OUR_LABEL
 		",\"volumes\":[31,32],\"load_balancers\":[4,6],"
 		"\"public_net\":{\"ipv4\":{\"id\":51,\"ip\":\"9.9.9.9\"}}},"
-		"{\"id\":13,\"name\":\"lost\"," OUR_LABEL "}]}",
-		"next");
+		"{\"id\":13,\"name\":\"lost\"," OUR_LABEL "}]}");
 	asks(&t, FRONTS("1"));
 	takes(&t, 200, "{\"load_balancers\":[]}", "next");
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/4");
 	asks(&t, "done");
 	cr_assert(facts_with_id(&t.facts, RESOURCE_SERVER, 13));
 	cr_assert(facts_with_id(&t.facts, RESOURCE_VOLUME, 31));
@@ -90,15 +92,9 @@ Test(phase_remove_fronts, what_is_at_the_servers_is_recorded)
 /* Nothing else tells of an autoscaler's servers that early. */
 Test(phase_remove_fronts, whom_balancers_lead_to_is_looked_for_on_the_network)
 {
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
+	begin_with_servers("{\"servers\":[{\"id\":12," OUR_LABEL
+			   ",\"load_balancers\":[5]}]}");
 	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
-		"{\"servers\":[{\"id\":12," OUR_LABEL
-		",\"load_balancers\":[5]}]}",
-		"next");
 	asks(&t, FRONTS("1"));
 	takes(&t, 200,
 		"{\"load_balancers\":[{\"id\":5," CONTROLLERS
@@ -117,10 +113,8 @@ Test(phase_remove_fronts, whom_balancers_lead_to_is_looked_for_on_the_network)
 		"\"g\"}}}",
 		"next");
 	cr_assert(facts_with_id(&t.facts, RESOURCE_SERVER, 99));
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /load_balancers/5");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/4");
+	erases(&t, "/load_balancers/5");
 	asks(&t, "done");
 }
 
@@ -164,29 +158,22 @@ Test(phase_remove_fronts, load_balancers_that_are_not_recorded_are_listed)
 	takes(&t, 200, EMPTY("servers"), "next");
 	asks(&t, LISTED("load_balancers"));
 	takes(&t, 200, "{\"load_balancers\":[" LABELLED(7) "]}", "next");
-	asks(&t, "DELETE /load_balancers/7");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/7");
 	asks(&t, "done");
 	cr_assert_not(t.facts.swept, "Kubernetes may still make one");
 }
 
 Test(phase_remove_fronts, trusts_no_filter_for_load_balancers_either)
 {
-	begin("load_balancers");
-	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
-	trial_recorded(&t, RESOURCE_SERVER, "worker", 0, 12);
-	asks(&t, LISTED("servers"));
-	takes(&t, 200,
+	begin_with_servers(
 		"{\"servers\":[{\"id\":12," OUR_LABEL
-		",\"load_balancers\":[5]},{\"id\":900,\"labels\":{}}]}",
-		"next");
+		",\"load_balancers\":[5]},{\"id\":900,\"labels\":{}}]}");
 	asks(&t, FRONTS("1"));
 	takes(&t, 200,
 		"{\"load_balancers\":[{\"id\":5,\"labels\":{},\"targets\":["
 		"{\"type\":\"server\",\"server\":{\"id\":12}}]}]}",
 		"next");
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/4");
 	asks(&t, "done");
 	cr_assert_null(facts_with_id(&t.facts, RESOURCE_SERVER, 900));
 }
@@ -211,8 +198,7 @@ Test(phase_remove_fronts, nobody_elses_load_balancer)
 		"\"server\":{\"id\":12}},{\"type\":\"server\",\"server\":"
 		"{\"id\":99}}]," CONTROLLERS "}]}",
 		"next");
-	asks(&t, "DELETE /load_balancers/9");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/9");
 	asks(&t, "done");
 	/* Before servers of others as well: it is told of. */
 	cr_assert_eq(t.facts.kept_count, 1);

@@ -30,8 +30,7 @@ Test(phase_remove_lent, the_servers_tell_of_floating_ips)
 		"{\"servers\":[{\"id\":12," OUR_LABEL
 		",\"public_net\":{\"floating_ips\":[71,72]}}]}",
 		"next");
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/4");
 	asks(&t, "done");
 	cr_assert(facts_with_id(&t.facts, RESOURCE_FLOATING_IP, 71));
 	cr_assert(facts_with_id(&t.facts, RESOURCE_FLOATING_IP, 72));
@@ -81,8 +80,7 @@ Test(phase_remove_lent, a_floating_ip_goes_with_its_server)
 	trial_recorded(&t, RESOURCE_FLOATING_IP, "at_server", 0, 71);
 	asks(&t, "GET /floating_ips/71");
 	takes(&t, 200, FLOATING(",\"server\":null"), "next");
-	asks(&t, "DELETE /floating_ips/71");
-	takes(&t, 204, "", "next");
+	erases(&t, "/floating_ips/71");
 	asks(&t, "done");
 	cr_assert_str_eq(trial_fate(&t, RESOURCE_FLOATING_IP, 71), "deleted");
 	cr_assert_eq(t.facts.kept_count, 0);
@@ -109,8 +107,7 @@ Test(phase_remove_lent, a_floating_ip_is_unassigned_first)
 	trial_lease_again(&t);
 	asks(&t, "GET /floating_ips/71");
 	takes(&t, 200, FLOATING(",\"server\":null"), "next");
-	asks(&t, "DELETE /floating_ips/71");
-	takes(&t, 204, "", "next");
+	erases(&t, "/floating_ips/71");
 	asks(&t, "done");
 }
 
@@ -188,18 +185,15 @@ Test(phase_remove_lent, certificates_are_recorded_before_their_balancer_goes)
 	trial_recorded(&t, RESOURCE_LOAD_BALANCER, "load_balancer", 0, 4);
 	find_fronts("{\"load_balancers\":[" FRONT("5", SERVICE, "81") "," FRONT(
 		"6", OTHER_SERVICE, "") "]}");
-	asks(&t, "DELETE /load_balancers/4");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /load_balancers/6");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/4");
+	erases(&t, "/load_balancers/6");
 	asks(&t, "waits 500");
 	cr_assert(facts_with_id(&t.facts, RESOURCE_CERTIFICATE, 81));
 
 	trial_lease_again(&t);
 	asks(&t, LISTED("servers"));
 	takes(&t, 200, EMPTY("servers"), "next");
-	asks(&t, "DELETE /load_balancers/5");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/5");
 	asks(&t, "done");
 	cr_assert(facts_with_id(&t.facts, RESOURCE_CERTIFICATE, 81));
 }
@@ -218,8 +212,7 @@ Test(phase_remove_lent, the_controllers_certificate_goes)
 {
 	left_by("aaaaaaaa 0a1b2c3d");
 	takes(&t, 200, CERTIFICATE("managed", SERVICE, ""), "next");
-	asks(&t, "DELETE /certificates/81");
-	takes(&t, 204, "", "next");
+	erases(&t, "/certificates/81");
 	asks(&t, "done");
 	cr_assert_str_eq(trial_fate(&t, RESOURCE_CERTIFICATE, 81), "deleted");
 	cr_assert_eq(t.facts.kept_count, 0);

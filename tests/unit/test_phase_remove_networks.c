@@ -42,8 +42,7 @@ Test(phase_remove_networks, networks_without_listing_them_twice)
 	trial_recorded(&t, RESOURCE_NETWORK, "network", 0, 2);
 	asks(&t, NETWORKS);
 	takes(&t, 200, BARE_NETWORK, "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
+	erases(&t, "/networks/2");
 	asks(&t, "done");
 	cr_assert_not(known("network"));
 	cr_assert(t.facts.swept);
@@ -113,8 +112,7 @@ Test(phase_remove_networks, networks_after_all_that_is_on_them)
 		"{\"server\":{\"id\":11,\"labels\":{\"hcloud/node-group\":"
 		"\"g\"}}}",
 		"next");
-	asks(&t, "DELETE /load_balancers/5");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/5");
 	asks(&t, "DELETE /servers/11");
 	takes(&t, 200, "{}", "next");
 	asks(&t, "waits 500");
@@ -133,10 +131,8 @@ Test(phase_remove_networks, networks_after_all_that_is_on_them)
 	trial_lease_again(&t);
 	asks(&t, NETWORKS);
 	takes(&t, 200, MEMBERS("6", ""), "next");
-	asks(&t, "DELETE /load_balancers/6");
-	takes(&t, 204, "", "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
+	erases(&t, "/load_balancers/6");
+	erases(&t, "/networks/2");
 	asks(&t, "done");
 	cr_assert_not(known("network"));
 	cr_assert_not(t.facts.swept, "that server may have made a volume");
@@ -161,8 +157,7 @@ Test(phase_remove_networks, networks_wait_for_their_neighbours)
 	}
 	asks(&t, NETWORKS);
 	takes(&t, 200, BARE_NETWORK, "next");
-	asks(&t, "DELETE /networks/2");
-	takes(&t, 204, "", "next");
+	erases(&t, "/networks/2");
 	asks(&t, "done");
 }
 
