@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { CANARY_SIZE = 16 }; /* libsodium's, before each piece */
@@ -39,8 +38,8 @@ static void raise_limit(void)
 	}
 }
 
-/* By trying, for rights count beside the limit. It takes no memory: all that
- * is only read is the system's one page of zeros. */
+/* By trying, for rights count beside the limit. It takes no memory: pages are
+ * locked when they are first used, and none of these is. */
 bool secret_may_lock(size_t size)
 {
 	raise_limit();
@@ -48,8 +47,7 @@ bool secret_may_lock(size_t size)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (trial == MAP_FAILED)
 		return false;
-	/* AddressSanitizer's mlock() locks nothing, and never fails. */
-	bool may = syscall(SYS_mlock, trial, size) == 0;
+	bool may = mlock2(trial, size, MLOCK_ONFAULT) == 0;
 	munmap(trial, size);
 	return may;
 }

@@ -4,6 +4,7 @@
 #include <byoc/secret.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -82,17 +83,35 @@ Test(memory_lock, raises_a_limit_that_may_be_raised)
 	cr_expect(memory_lock_suffices(64, &err), "%s", err.text);
 }
 
-static long locked_kib(void)
+/* What the system says of this process' memory. */
+static long status_kib(const char *name)
 {
+	const size_t length = strlen(name);
 	char line[128];
 	long found = -1;
 	FILE *status = fopen("/proc/self/status", "r");
 
 	cr_assert(status);
 	while (found < 0 && fgets(line, sizeof line, status))
-		(void)!sscanf(line, "VmLck: %ld kB", &found);
+		if (strncmp(line, name, length) == 0)
+			found = strtol(line + length, NULL, 10);
 	fclose(status);
 	return found;
+}
+
+static long locked_kib(void)
+{
+	return status_kib("VmLck:");
+}
+
+Test(memory_lock, is_asked_for_without_taking_memory)
+{
+	struct err err = {0};
+	const long before = status_kib("VmHWM:");
+
+	if (!memory_lock_suffices(1024, &err))
+		cr_skip_test("the limit is too low: %s", err.text);
+	cr_expect_lt(status_kib("VmHWM:") - before, 1024);
 }
 
 /* The sanitizer has a mlock() of its own. */
