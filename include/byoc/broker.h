@@ -170,11 +170,13 @@ bool broker_publish(struct broker *broker, const struct message *message,
 	uint64_t *ticket, struct err *err);
 
 /*
- * While held, what is sent goes out in large pieces; let go, the rest goes out
- * at once. Many small messages cost the network and the broker far less so.
- * TCP itself holds nothing back for longer than 200 ms (tcp(7), TCP_CORK).
+ * While held, what is sent goes out in large pieces, and acknowledgements wait:
+ * one may stand for many. Let go, the rest goes out at once. Many small
+ * messages cost the network and the broker far less so. TCP itself holds
+ * nothing back for longer than 200 ms (tcp(7), TCP_CORK).
  */
-void broker_hold(struct broker *broker, bool hold);
+void broker_hold(struct broker *broker);
+bool broker_let_go(struct broker *broker, struct err *err);
 
 /* The next answer to a published message; false when there is none yet. */
 bool broker_next_confirm(struct broker *broker, struct confirm *confirm);

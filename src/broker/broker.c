@@ -9,6 +9,7 @@
  * small finds room in the rest: heartbeats always, what we send on the
  * connection that consumes only while the broker reads it.
  */
+#include "acks.h"
 #include "connection.h"
 #include "window.h"
 #include <byoc/clock.h>
@@ -37,6 +38,8 @@ struct broker {
 	size_t room;
 	uint64_t arrived;
 	uint64_t taken;
+	struct acks acks;
+	bool held; /* acks wait to be let go */
 	bool cancelled;
 	int64_t backlog; /* ready messages in the job queue; -1: not known */
 };
@@ -83,6 +86,7 @@ static bool open_consumer(struct broker *broker,
 		return false;
 	broker->room = prefetch + SUSPECTS_PREFETCH;
 	broker->letters = memory_new(broker->room * sizeof(struct letter *));
+	acks_init(&broker->acks, broker->room);
 	return consume(broker->consumer, BROKER_JOBS, JOBS_TAG, prefetch,
 		       err) &&
 	       consume(broker->consumer, BROKER_SUSPECTS, SUSPECTS_TAG,
@@ -116,6 +120,7 @@ void broker_free(struct broker *broker)
 	connection_free(broker->consumer);
 	connection_free(broker->publisher);
 	window_clear(&broker->window);
+	acks_clear(&broker->acks);
 	free(broker->letters);
 	free(broker);
 }
@@ -163,11 +168,11 @@ void broker_sockets(const struct broker *broker, int sockets[2])
 	sockets[1] = amqp_get_sockfd(broker->publisher->state);
 }
 
-void broker_hold(struct broker *broker, bool hold)
+/* Where it cannot be had, all goes out as it is written. */
+static void cork(const struct broker *broker, int on)
 {
-	int sockets[2], on = hold;
+	int sockets[2];
 
-	/* Where it cannot be had, all goes out as it is written. */
 	broker_sockets(broker, sockets);
 	for (size_t i = 0; i < COUNT(sockets); i++)
 		if (sockets[i] >= 0)
@@ -187,7 +192,8 @@ static bool unexpected(
 static bool keep_delivery(
 	struct broker *broker, struct letter *letter, struct err *err)
 {
-	if (broker->arrived - broker->taken == broker->room) {
+	if (broker->arrived - broker->taken == broker->room ||
+		!acks_add(&broker->acks, letter->delivery.tag)) {
 		letter_free(letter);
 		return unexpected(broker->consumer, "a delivery", err);
 	}
@@ -302,25 +308,60 @@ static bool has_room(struct connection *connection, struct err *err)
 		connection->peer);
 }
 
-bool broker_ack(struct broker *broker, uint64_t tag, struct err *err)
+static bool send_ack(
+	struct broker *broker, uint64_t tag, bool multiple, struct err *err)
 {
 	struct connection *connection = broker->consumer;
 
 	return has_room(connection, err) &&
 	       connection_sent(connection,
-		       amqp_basic_ack(connection->state, CHANNEL, tag, false),
+		       amqp_basic_ack(
+			       connection->state, CHANNEL, tag, multiple),
 		       err);
+}
+
+static bool send_acks(struct broker *broker, struct err *err)
+{
+	struct acks_due due = acks_take(&broker->acks);
+	bool sent = !due.up_to || send_ack(broker, due.up_to, true, err);
+
+	for (size_t i = 0; sent && i < due.count; i++)
+		sent = send_ack(broker, due.single[i], false, err);
+	return sent;
+}
+
+bool broker_ack(struct broker *broker, uint64_t tag, struct err *err)
+{
+	if (!acks_note(&broker->acks, tag)) /* the broker will complain */
+		return send_ack(broker, tag, false, err);
+	return broker->held || send_acks(broker, err);
 }
 
 bool broker_return(struct broker *broker, uint64_t tag, struct err *err)
 {
 	struct connection *connection = broker->consumer;
 
+	acks_remove(&broker->acks, tag);
 	return has_room(connection, err) &&
 	       connection_sent(connection,
 		       amqp_basic_nack(
 			       connection->state, CHANNEL, tag, false, true),
 		       err);
+}
+
+void broker_hold(struct broker *broker)
+{
+	broker->held = true;
+	cork(broker, true);
+}
+
+bool broker_let_go(struct broker *broker, struct err *err)
+{
+	bool sent = send_acks(broker, err);
+
+	broker->held = false;
+	cork(broker, false);
+	return sent;
 }
 
 /* Its answer is taken in a later turn. */

@@ -5,7 +5,7 @@
 
 /*
  * The rows that a transaction wrote, or took from the outbox (NULL: none).
- * `flights` are acknowledged once all of them are confirmed.
+ * `flights` are acknowledged once all of them have been sent.
  */
 void parcel_rows(struct worker *worker, const struct transaction *transaction,
 	struct flights *flights);

@@ -1,8 +1,9 @@
 /*
  * Publish: a message that was confirmed is deleted from the outbox; one that
- * was not stays there for the relay. A flight is acknowledged when all that was
- * published with it has been answered: what it did is in the database by then,
- * with every message that tells of it.
+ * was not stays there for the relay. So a flight is acknowledged when all that
+ * tells of it has been sent: what it did is in the database, with every one of
+ * these messages. Only a message of its own, which is in no table, is waited
+ * for; and all are, while very many are not confirmed.
  */
 #include "publish.h"
 
@@ -43,12 +44,17 @@ static void land(struct worker *worker, struct flight *flight, bool give_back)
 	flight_free(flight);
 }
 
+static void land_all(struct worker *worker, struct parcel *parcel)
+{
+	for (struct flight *f; (f = flights_take(&parcel->flights));)
+		land(worker, f, parcel->refused);
+}
+
 static void settle(struct worker *worker, struct parcel *parcel)
 {
 	if (--parcel->unconfirmed)
 		return;
-	for (struct flight *f; (f = flights_take(&parcel->flights));)
-		land(worker, f, parcel->refused);
+	land_all(worker, parcel);
 	arena_free(parcel->arena);
 	free(parcel);
 }
@@ -192,6 +198,13 @@ static bool send_parcel(struct worker *worker, struct parcel *parcel)
 	       send_message(worker, parcel, parcel->refusal, NULL);
 }
 
+static bool may_land(const struct worker *worker, const struct parcel *parcel)
+{
+	const struct publications *p = worker->publications;
+
+	return !parcel->queue && p->end - p->first < UNCONFIRMED_MOST;
+}
+
 static void send_parcels(struct worker *worker)
 {
 	struct parcel *parcel;
@@ -199,6 +212,8 @@ static void send_parcels(struct worker *worker)
 	while ((parcel = worker->to_publish.first) &&
 		send_parcel(worker, parcel)) {
 		remove_first(&worker->to_publish);
+		if (may_land(worker, parcel))
+			land_all(worker, parcel);
 		settle(worker, parcel);
 	}
 }
@@ -281,28 +296,24 @@ static void forget(struct worker *worker)
 	}
 }
 
-/* Messages and acknowledgements leave together. */
-static void hold(struct worker *worker, bool on)
-{
-	if (worker->broker)
-		broker_hold(worker->broker, on);
-}
-
 void publish(struct worker *worker)
 {
 	if (!worker->publications)
 		worker->publications = memory_new(sizeof(struct publications));
 	struct publications *p = worker->publications;
+	struct err err = {0};
 	if (!worker_has_broker(worker) || p->link != worker->link) {
 		forget(worker);
 		p->link = worker->link;
 	}
 	if (!worker_has_broker(worker))
 		return;
-	hold(worker, true);
+	/* Messages and acknowledgements leave together. */
+	broker_hold(worker->broker);
 	take_confirms(worker);
 	send_parcels(worker);
-	hold(worker, false);
+	if (!broker_let_go(worker->broker, &err))
+		link_fail(&worker->broker_link, &err);
 	worker->unconfirmed = (size_t)(p->end - p->first);
 }
 

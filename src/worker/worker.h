@@ -16,8 +16,8 @@
  *      v                                                                 |
  *   commit.c      outcomes are stored; a note goes back to step.c        |
  *      v                                                                 v
- *   publish.c     messages that tell of it leave; once they are confirmed,
- *                 the deliveries are acknowledged
+ *   publish.c     messages that tell of it leave, and the deliveries are
+ *                 acknowledged
  *
  * Beside it renew.c holds the leases of what is in the air, upkeep.c looks
  * after the outbox and after what was lost, links.c opens and closes the doors,
@@ -51,6 +51,8 @@ enum {
 	REQUEST_TIMEOUT_MS = 10 * 1000,
 	/* A request begins only when it ends, at the latest, with its lease. */
 	LEASE_MS = 20 * 1000,
+	/* Of messages, while the belt goes on without their confirms. */
+	UNCONFIRMED_MOST = 2000,
 };
 
 /* ---- Flights ---- */

@@ -2,6 +2,7 @@
 nobody resolves: workers say so at once, and catch up when it is over."""
 
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -9,8 +10,10 @@ from belt_case import BeltCase, place
 from probe import Probe
 from sim import wait_for
 from wires import Nameserver, Wire
+from world import PATIENCE
 
 HEARTBEATS_S = 90  # what a worker may take to find its broker dead
+UNCONFIRMED_MOST = 2000  # as in src/worker/worker.h
 HISTORY = ("provisioning", "running", "deleting", "deleted")
 
 
@@ -47,6 +50,32 @@ class Partition(BeltCase):
 
     def test_from_the_broker(self):
         self.cut_off("broker", self.world.services.amqp_url)
+
+    def test_from_the_broker_s_confirms(self):
+        """The belt goes on without them, but not for ever: what it keeps in
+        its memory until they come has an end."""
+        wire = Wire(place(self.world.services.amqp_url))
+        self.addCleanup(wire.stop)
+        self.redirect("broker", "127.0.0.1", wire.port)
+        self.world.worker_environment["BYOC_MAX_IN_FLIGHT"] = "64"
+        worker = self.world.start_worker()
+        wire.mute()  # the connection that publishes was the first
+        clusters = self.crowd(self.world.credential(), 80)
+        wait_for(lambda: unconfirmed(worker) >= UNCONFIRMED_MOST,
+                 "the belt to have gone on", PATIENCE)
+        self.assertHolds(
+            lambda: unconfirmed(worker) < UNCONFIRMED_MOST + 64 * 8, 3,
+            "few messages are kept")
+        wire.mend()
+        self.wait_all(clusters, "running")
+        self.assertNothingDead()
+        wait_for(lambda: unconfirmed(worker) == 0, "all to be confirmed")
+
+
+def unconfirmed(worker):
+    text = worker.get("/metrics")[1]
+    return int(re.search(r"^byoc_messages_unconfirmed (\d+)$", text,
+                         re.M).group(1))
 
 
 def may_mount():

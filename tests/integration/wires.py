@@ -9,12 +9,15 @@ import threading
 
 class Wire:
     """Passes a port's bytes on to a service. While it is cut, connections stay
-    open, new ones are taken, and nothing comes through."""
+    open, new ones are taken, and nothing comes through; while it is muted,
+    nothing comes back on the first one."""
 
     def __init__(self, service, port=0):
         self.service = service
         self.whole = threading.Event()
         self.whole.set()
+        self.heard = threading.Event()
+        self.heard.set()
         self.sockets = []
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
@@ -27,14 +30,17 @@ class Wire:
             except OSError:
                 return  # stopped
             far = socket.create_connection(self.service)
+            first = not self.sockets
             self.sockets += [near, far]
-            spawn(self.pump, near, far)
-            spawn(self.pump, far, near)
+            spawn(self.pump, near, far, [self.whole])
+            spawn(self.pump, far, near,
+                  [self.whole, self.heard] if first else [self.whole])
 
-    def pump(self, source, sink):
+    def pump(self, source, sink, gates):
         try:
             while data := source.recv(65536):
-                self.whole.wait()
+                for gate in gates:
+                    gate.wait()
                 sink.sendall(data)
             self.whole.wait()
             sink.shutdown(socket.SHUT_WR)
@@ -45,8 +51,12 @@ class Wire:
     def cut(self):
         self.whole.clear()
 
+    def mute(self):
+        self.heard.clear()
+
     def mend(self):
         self.whole.set()
+        self.heard.set()
 
     def stop(self):
         """Breaks all off; nothing listens there any more. May be repeated."""
