@@ -20,14 +20,20 @@ HISTORY = ("provisioning", "running", "deleting", "deleted")
 class Partition(BeltCase):
     workers = 0
 
-    def cut_off(self, service, url):
-        """Cuts a worker off until it knows, while clusters are made."""
+    def start_behind(self, service, url, **environment):
+        """A worker, and the wire to the service."""
         wire = Wire(place(url))
         self.addCleanup(wire.stop)
         before = dict(self.world.worker_environment)
         self.redirect(service, "127.0.0.1", wire.port)
+        self.world.worker_environment.update(environment)
         worker = self.world.start_worker()
         self.world.worker_environment = before
+        return worker, wire
+
+    def cut_off(self, service, url):
+        """Cuts a worker off until it knows, while clusters are made."""
+        worker, wire = self.start_behind(service, url)
         clusters = self.crowd(self.world.credential(), 3)
         self.wait_called("POST /networks", 3)
         with Probe([worker], self.sim, paths=("/healthz",)) as probe:
@@ -54,11 +60,8 @@ class Partition(BeltCase):
     def test_from_the_broker_s_confirms(self):
         """The belt goes on without them, but not for ever: what it keeps in
         its memory until they come has an end."""
-        wire = Wire(place(self.world.services.amqp_url))
-        self.addCleanup(wire.stop)
-        self.redirect("broker", "127.0.0.1", wire.port)
-        self.world.worker_environment["BYOC_MAX_IN_FLIGHT"] = "64"
-        worker = self.world.start_worker()
+        worker, wire = self.start_behind(
+            "broker", self.world.services.amqp_url, BYOC_MAX_IN_FLIGHT="64")
         wire.mute()  # the connection that publishes was the first
         clusters = self.crowd(self.world.credential(), 80)
         wait_for(lambda: unconfirmed(worker) >= UNCONFIRMED_MOST,
@@ -70,6 +73,7 @@ class Partition(BeltCase):
         self.wait_all(clusters, "running")
         self.assertNothingDead()
         wait_for(lambda: unconfirmed(worker) == 0, "all to be confirmed")
+        worker.stop()
 
 
 def unconfirmed(worker):
