@@ -76,9 +76,9 @@ END $$;
 
 SELECT byoc.tend_history();
 
--- What a worker calls looks up a few rows by their keys, however many there are
--- and whatever the statistics say of a table that was empty a while ago; and
--- its statements are planned once, not for every batch.
+-- What a worker calls looks up a few rows by their keys, one after the other,
+-- however many there are and whatever the statistics say of a table that was
+-- empty a while ago; and its statements are planned once, not for every batch.
 DO $$
 DECLARE
     called text;
@@ -91,6 +91,7 @@ BEGIN
         EXECUTE format('ALTER FUNCTION byoc.%I '
                        'SET plan_cache_mode = force_generic_plan '
                        'SET enable_seqscan = off SET enable_hashjoin = off '
+                       'SET enable_bitmapscan = off '
                        'SET enable_mergejoin = off SET jit = off', called);
     END LOOP;
 END $$;

@@ -57,7 +57,8 @@ EXPLAIN = """
     SET client_min_messages = notice;
 """
 # What the worker's store sets for its connection (src/store/store.c).
-SESSION = "SET enable_seqscan = off; SET jit = off"
+SESSION = ("SET enable_seqscan = off; SET enable_bitmapscan = off;"
+           " SET jit = off")
 # What the statistics say: nothing yet, or that the tables whose rows come and go
 # were found empty, though once there was a crowd.
 NONE = """
