@@ -311,11 +311,12 @@ void store_read_place(
 
 /*
  * Queues anew what should have arrived `grace_ms` ago; without
- * `waiting_is_lost` only what was in the hands of a worker.
+ * `waiting_is_lost` only what was in the hands of a worker. Nothing is done
+ * while another worker is at it, or when one was less than `pause_ms` ago.
  */
 struct transaction *store_send_watch(
-	struct store *store, int grace_ms, bool waiting_is_lost);
-/* How many; -1: another worker is at it. */
+	struct store *store, int grace_ms, int pause_ms, bool waiting_is_lost);
+/* How many; -1: none, another worker has looked. */
 int store_read_requeued(const struct transaction *transaction);
 
 /* Makes the history's next partitions and drops those that are too old. */

@@ -142,6 +142,10 @@ CREATE TABLE byoc.clusters (
 
 CREATE INDEX clusters_status ON byoc.clusters (status); -- they are counted
 CREATE INDEX clusters_credential ON byoc.clusters (credential_id);
+-- For the watchdog, with the status. Not of those that are active: statistics
+-- from a time when none was would make that the way to whatever is asked for.
+CREATE INDEX clusters_goal ON byoc.clusters (goal)
+    WHERE goal NOT IN ('provision', 'teardown');
 CREATE INDEX clusters_requested ON byoc.clusters (requested_at)
     WHERE requested_at IS NOT NULL; -- for the watchdog
 
@@ -204,14 +208,12 @@ CREATE TABLE byoc.phases (
     finished_at timestamptz,
     -- the kind of resources of which it has seen that nothing is left
     swept text,
+    -- Nothing that changes is indexed: so a new version stays within the page,
+    -- and takes no new entries. The watchdog finds phases by their clusters.
     PRIMARY KEY (cluster_id, run, phase, index),
     CHECK (status NOT IN ('queued', 'leased') OR job_id IS NOT NULL),
     CHECK ((status = 'leased') = (lease_until IS NOT NULL))
 ) WITH (fillfactor = 70);
-
--- For the watchdog. Nothing else that changes is indexed, so that a lease stays
--- within the page.
-CREATE INDEX phases_due ON byoc.phases (due_at) WHERE due_at IS NOT NULL;
 
 -- A resource as a worker reads it. It is read with every lease of its cluster,
 -- and written once: so it is put together then, and as text, which is cheapest.
@@ -388,11 +390,17 @@ CREATE TABLE byoc.turns (
 
 INSERT INTO byoc.turns (what) VALUES ('watchdog'), ('history');
 
--- Is it ours until the end of the transaction?
-CREATE FUNCTION byoc.take_turn(errand text) RETURNS boolean
+-- Is it ours until the end of the transaction? Nobody's, if somebody had it less
+-- than `pause` ago: what all workers do together costs as much as of one.
+CREATE FUNCTION byoc.take_turn(errand text, pause interval) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM byoc.turns WHERE what = errand FOR UPDATE SKIP LOCKED;
+    UPDATE byoc.turns SET taken_at = clock_timestamp()
+    WHERE what IN (SELECT t.what FROM byoc.turns t
+                   WHERE t.what = errand
+                     AND (t.taken_at IS NULL OR clock_timestamp()
+                          NOT BETWEEN t.taken_at AND t.taken_at + pause)
+                   FOR UPDATE SKIP LOCKED);
     RETURN FOUND;
 END $$;
 

@@ -106,83 +106,83 @@ END $$;
 -- is not lost: only without one, what is `waiting` is looked at as well; and not
 -- even then, while its credential is crowded. The
 -- message keeps its id, so that one which was only late does no harm. Returns
--- how many, or -1 when another worker is at it.
-CREATE FUNCTION byoc.requeue_lost(grace interval, waiting boolean)
+-- how many, or -1 when another worker is at it, or was less than `pause` ago:
+-- it looks at all clusters that are worked for.
+CREATE FUNCTION byoc.requeue_lost(grace interval, waiting boolean,
+                                  pause interval DEFAULT '0')
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     late timestamptz := clock_timestamp() - grace;
     -- as in byoc.is_past, which no index knows
     far timestamptz := clock_timestamp() + interval '10 minutes';
 BEGIN
-    IF NOT byoc.take_turn('watchdog') THEN
+    IF NOT byoc.take_turn('watchdog', pause) THEN
         RETURN -1;
     END IF;
-    PERFORM byoc.pull_back(late);
+    PERFORM byoc.pull_back_validations(late, far);
     PERFORM byoc.ask_audits();
-    RETURN byoc.requeue_phases(late, far, waiting)
+    RETURN byoc.requeue_phases(grace, waiting)
            + byoc.requeue_validations(late, far, waiting)
            + CASE WHEN waiting THEN byoc.requeue_requests(late) ELSE 0 END;
 END $$;
 
--- What is due later than anybody waits was written before the clock was put
--- back: it is late. What has been leased was due before.
-CREATE FUNCTION byoc.pull_back(late timestamptz) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    far timestamptz := clock_timestamp() + interval '10 minutes';
-    farther timestamptz := clock_timestamp() + interval '2 hours';
-BEGIN
-    UPDATE byoc.phases p SET due_at = late - interval '1 second'
-    FROM (SELECT ctid FROM byoc.phases WHERE due_at > far
-            AND (status = 'leased' OR due_at > farther)
-          FOR NO KEY UPDATE SKIP LOCKED) ahead
-    WHERE p.ctid = ahead.ctid;
-    UPDATE byoc.credentials k SET due_at = late - interval '1 second'
-    FROM (SELECT id FROM byoc.credentials WHERE due_at > far
-          FOR NO KEY UPDATE SKIP LOCKED) ahead
-    WHERE k.id = ahead.id;
-END $$;
+-- Has this phase been waited for in vain, for its message or its worker?
+CREATE FUNCTION byoc.is_lost(p byoc.phases, grace interval) RETURNS boolean
+LANGUAGE sql AS $$
+    SELECT CASE p.status
+           WHEN 'queued' THEN byoc.is_past(p.due_at + grace, '2 hours')
+           WHEN 'leased' THEN byoc.is_past(p.lease_until + grace)
+           ELSE false END
+$$;
 
--- A phase of a run that is over is not waited for any more; if it was leased,
--- nobody knows what its worker last asked for.
-CREATE FUNCTION byoc.requeue_phases(late timestamptz, far timestamptz,
-                                    waiting boolean)
+-- Of a run that is over nothing is waited for any more.
+CREATE FUNCTION byoc.requeue_phases(grace interval, waiting boolean)
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
+    late timestamptz := clock_timestamp() - grace;
     locked uuid[] := byoc.lock_clusters(ARRAY(
         SELECT p.cluster_id
-        FROM byoc.phases p
-        JOIN byoc.clusters c ON c.id = p.cluster_id
+        FROM (SELECT id, run, credential_id FROM byoc.clusters
+              WHERE status IN ('provisioning', 'deleting')
+              UNION ALL
+              SELECT id, run, credential_id FROM byoc.clusters
+              WHERE goal IN ('refresh', 'repair', 'sweep', 'survey')) c
         JOIN byoc.credentials k ON k.id = c.credential_id
-        WHERE p.due_at < late
-          AND (p.status = 'queued' AND waiting
-               AND (k.crowded_until IS NULL OR k.crowded_until < late)
-               OR p.status = 'leased'
-                  AND NOT p.lease_until BETWEEN late AND far)
+        JOIN byoc.phases p ON p.cluster_id = c.id AND p.run = c.run
+        WHERE byoc.is_lost(p, grace)
+          AND (p.status = 'leased' OR waiting
+               AND (k.crowded_until IS NULL OR k.crowded_until < late))
         ORDER BY p.due_at LIMIT 500));
     lost byoc.phases[];
 BEGIN
-    WITH late_ones AS (
+    WITH requeued AS (
         UPDATE byoc.phases p
         SET status = 'queued', lease_until = NULL, wait_queue = NULL,
-            due_at = CASE WHEN c.active AND c.run = p.run
-                          THEN clock_timestamp() END,
+            due_at = clock_timestamp(),
             unanswered_at = CASE p.status WHEN 'leased' THEN p.lease_until
                                           ELSE p.unanswered_at END
         FROM byoc.clusters c
         JOIN byoc.credentials k ON k.id = c.credential_id
-        WHERE c.id = ANY (locked) AND p.cluster_id = c.id
-          AND p.due_at < late
-          AND (p.status = 'queued' AND waiting
-               AND (k.crowded_until IS NULL OR k.crowded_until < late)
-               OR p.status = 'leased'
-                  AND NOT p.lease_until BETWEEN late AND far)
+        WHERE c.id = ANY (locked) AND c.active
+          AND p.cluster_id = c.id AND p.run = c.run AND byoc.is_lost(p, grace)
+          AND (p.status = 'leased' OR waiting
+               AND (k.crowded_until IS NULL OR k.crowded_until < late))
         RETURNING p
     )
-    SELECT array_agg(p) FILTER (WHERE (p).due_at IS NOT NULL)
-    INTO lost FROM late_ones;
+    SELECT array_agg(p) INTO lost FROM requeued;
     PERFORM byoc.publish_phases(lost) WHERE lost IS NOT NULL;
     RETURN coalesce(cardinality(lost), 0);
+END $$;
+
+-- What is due later than anybody waits was written before the clock was put
+-- back: it is late. What has been leased was due before.
+CREATE FUNCTION byoc.pull_back_validations(late timestamptz, far timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE byoc.credentials k SET due_at = late - interval '1 second'
+    FROM (SELECT id FROM byoc.credentials WHERE due_at > far
+          FOR NO KEY UPDATE SKIP LOCKED) ahead
+    WHERE k.id = ahead.id;
 END $$;
 
 CREATE FUNCTION byoc.requeue_validations(late timestamptz, far timestamptz,

@@ -29,7 +29,7 @@ DECLARE
                      * interval '1 month';
     old regclass;
 BEGIN
-    IF NOT byoc.take_turn('history') THEN
+    IF NOT byoc.take_turn('history', '0') THEN
         RETURN;
     END IF;
     FOR ahead IN 0..2 LOOP

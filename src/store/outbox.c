@@ -39,8 +39,9 @@ const struct statement forget_published = {"forget_published",
 
 const struct statement requeue_lost = {"requeue_lost",
 	"SELECT byoc.requeue_lost("
-	"$1::integer * interval '1 millisecond', $2::boolean)",
-	2, true};
+	"$1::integer * interval '1 millisecond', $2::boolean,"
+	" $3::integer * interval '1 millisecond')",
+	3, true};
 
 const struct statement tend_history = {
 	"tend_history", "SELECT byoc.tend_history()", 0, false};
@@ -137,12 +138,13 @@ int64_t outbox_newest(const struct transaction *transaction)
 }
 
 struct transaction *store_send_watch(
-	struct store *store, int grace_ms, bool waiting_is_lost)
+	struct store *store, int grace_ms, int pause_ms, bool waiting_is_lost)
 {
 	struct transaction *transaction = transaction_new(&requeue_lost);
 
 	transaction->parameters[0] = parameter_i64(transaction, grace_ms);
 	transaction->parameters[1] = waiting_is_lost ? "true" : "false";
+	transaction->parameters[2] = parameter_i64(transaction, pause_ms);
 	store_send(store, LANE_INTAKE, transaction);
 	return transaction;
 }

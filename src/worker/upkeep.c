@@ -21,6 +21,7 @@ enum {
 	RELAY_MOST = 500,
 	FULL_LOOK_EVERY_MS = 60 * 1000,
 	WATCH_EVERY_MS = 5000,
+	WATCH_PAUSE_MS = 4000, /* between those of all workers */
 	WATCH_GRACE_MS = 15 * 1000,
 	TEND_EVERY_MS = 3600 * 1000,
 	GAUGES_EVERY_MS = 60 * 1000,
@@ -208,8 +209,8 @@ static void watch(struct worker *worker)
 		!may_publish_more(worker))
 		return;
 	begin(worker, errand, WATCH_EVERY_MS,
-		store_send_watch(
-			worker->store, WATCH_GRACE_MS, !has_backlog(worker)));
+		store_send_watch(worker->store, WATCH_GRACE_MS, WATCH_PAUSE_MS,
+			!has_backlog(worker)));
 	/* For the next time. */
 	if (!broker_ask_backlog(worker->broker, &err))
 		link_fail(&worker->broker_link, &err);

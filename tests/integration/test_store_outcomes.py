@@ -5,7 +5,7 @@ import unittest
 
 import psycopg2
 
-from store_case import OTHER, REMOVAL, TOKEN, StoreCase
+from store_case import OTHER, PLAN, REMOVAL, TOKEN, StoreCase
 
 REFUSAL = {"sealed_token": TOKEN, "code": "unknown_token",
            "reason": "Hetzner says no."}
@@ -109,6 +109,22 @@ class Unanswered(StoreCase):
         self.db("SELECT byoc.delete_credential(%s)", credential)
         self.assertTrue(self.deleted(credential))
         self.assertEqual(self.status(cluster), ("deleted", "teardown", False))
+
+
+class Rows(StoreCase):
+    def test_a_job_makes_no_new_entries_for_rows_that_it_changes(self):
+        """What a job changes is in no index, so that its new version stays in
+        the page of the old one."""
+        cluster = self.begun()
+        while self.status(cluster)[0] == "provisioning":
+            self.work(cluster)
+        self.db("SELECT pg_stat_force_next_flush()")
+        for table in "phases", "progress":
+            updates, within_the_page = self.db(
+                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"
+                " WHERE schemaname = 'byoc' AND relname = %s", table)[0]
+            self.assertGreaterEqual(updates, 2 * len(PLAN), table)
+            self.assertEqual(within_the_page, updates, table)
 
 
 class RefusedTokens(StoreCase):
