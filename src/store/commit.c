@@ -33,18 +33,21 @@ static const char *const result_text[] = {
 _Static_assert(COUNT(result_text) == RESULT_COUNT, "name every result");
 const struct words result_words = {"result", result_text, COUNT(result_text)};
 
-static const char *or_null(const char *text)
+/* What is not said is null to the database. */
+static void add_known(
+	struct json_object *row, const char *key, const char *text)
 {
-	return text && *text ? text : NULL;
+	if (text && *text)
+		json_add_text(row, key, text);
 }
 
 static struct json_object *describe_cluster(const struct cluster *cluster)
 {
 	struct json_object *row = json_new();
 
-	json_add_text(row, "server_type", or_null(cluster->server_type));
-	json_add_text(row, "gateway_type", or_null(cluster->gateway_type));
-	json_add_text(row, "ssh_public_key", or_null(cluster->ssh_public_key));
+	add_known(row, "server_type", cluster->server_type);
+	add_known(row, "gateway_type", cluster->gateway_type);
+	add_known(row, "ssh_public_key", cluster->ssh_public_key);
 	json_add_text(
 		row, "sealed_ssh_private_key", cluster->sealed_ssh_private_key);
 	json_add_text(row, "sealed_authorities", cluster->sealed_authorities);
@@ -65,12 +68,11 @@ static struct json_object *describe_resource(const struct resource *resource)
 	json_add_text(row, "name", resource->name);
 	json_add_text(row, "phase", resource->phase);
 	json_add_i64(row, "index", resource->index);
-	json_add_text(row, "public_address", or_null(resource->public_address));
-	json_add_text(
-		row, "private_address", or_null(resource->private_address));
+	add_known(row, "public_address", resource->public_address);
+	add_known(row, "private_address", resource->private_address);
 	json_add(row, "actions", actions);
-	json_add_text(row, "why", resource->why);
-	json_add_text(row, "service", resource->service);
+	add_known(row, "why", resource->why);
+	add_known(row, "service", resource->service);
 	return row;
 }
 
@@ -96,7 +98,7 @@ static struct json_object *describe_left(const struct left *left, size_t count)
 		json_add_i64(row, "id", left[i].resource->id);
 		json_add_text(row, "name", left[i].resource->name);
 		json_add_text(row, "why", left[i].resource->why);
-		json_add_text(row, "service", left[i].resource->service);
+		add_known(row, "service", left[i].resource->service);
 		json_add_text(row, "fate", left[i].fate);
 		json_add_bool(row, "lasting", left[i].lasting);
 		json_append(rows, row);
@@ -178,10 +180,14 @@ static void add_phase(struct json_object *row, const struct outcome *outcome)
 		json_add(row, "plan", describe_plan(outcome));
 		return;
 	}
-	json_add(row, "resources",
-		describe_resources(outcome->recorded, outcome->recorded_count));
-	json_add(row, "removed",
-		describe_left(outcome->removed, outcome->removed_count));
+	if (outcome->recorded_count)
+		json_add(row, "resources",
+			describe_resources(
+				outcome->recorded, outcome->recorded_count));
+	if (outcome->removed_count)
+		json_add(row, "removed",
+			describe_left(
+				outcome->removed, outcome->removed_count));
 	if (outcome->kept)
 		add_teardown(row, outcome);
 }
