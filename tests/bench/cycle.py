@@ -53,10 +53,10 @@ COLUMNS = ("in flight", "jobs/s", "worker's CPU µs a job",
            "RabbitMQ %", "stub %", "busiest process")
 
 
-def prepare(ground):
+def prepare(ground, name):
     """BYOC's tables with credentials that are ready, and the API stub."""
     stub, api = ground.start_stub()
-    ground.new_byoc("bench_worker", api)
+    ground.new_byoc(name, api)
     ground.add_credentials(
         {f"bench-{n}": "b" * 64 for n in range(CREDENTIALS)})
     return stub
@@ -73,6 +73,7 @@ def seed(ground, clusters):
 
 
 def measure(ground, stub, in_flight, processes, jobs):
+    """The jobs/s, and a row of the table."""
     total = max(1, jobs // len(CHAIN)) * len(CHAIN)
     seed(ground, total // len(CHAIN))
     workers = [ground.start_worker(in_flight) for _ in range(processes)]
@@ -91,15 +92,29 @@ def measure(ground, stub, in_flight, processes, jobs):
         name += f" in each of {processes} processes"
     shares = (number(meter.percent(role))
               for role in ("worker", "postgres", "rabbitmq", "stub"))
-    return (name, number(total / seconds),
-            number(meter.seconds("worker") / total * 1e6),
-            number(meter.seconds("postgres") / total * 1e6),
-            number(peak, 1), *shares, meter.busiest())
+    return total / seconds, (
+        name, number(total / seconds),
+        number(meter.seconds("worker") / total * 1e6),
+        number(meter.seconds("postgres") / total * 1e6),
+        number(peak, 1), *shares, meter.busiest())
+
+
+class Beside:
+    """The worker with 256 in flight, measured anew right before each program
+    that it is compared with: machines change from minute to minute."""
+
+    def __init__(self, ground, name, jobs):
+        self.ground, self.name, self.jobs = ground, name, jobs
+        self.stub = prepare(ground, name)
+
+    def rate(self):
+        self.ground.use(self.name)
+        return measure(self.ground, self.stub, 256, 1, self.jobs)[0]
 
 
 def run(ground, sizes):
-    stub = prepare(ground)
-    rows = [measure(ground, stub, in_flight, processes, jobs)
+    stub = prepare(ground, "bench_worker")
+    rows = [measure(ground, stub, in_flight, processes, jobs)[1]
             for in_flight, processes, jobs in sizes["worker"]]
     ground.stop(stub)
     print_table(

@@ -162,12 +162,17 @@ class Ground:
     # ---- Database and broker ----
 
     def new_database(self, name):
-        """An empty database, which all programs started from now on use."""
         server = self.settings["DATABASE_URL"]
         with contextlib.closing(psycopg2.connect(server)) as connection:
             connection.autocommit = True
             connection.cursor().execute(f"CREATE DATABASE {name}")
-        url = urllib.parse.urlsplit(server)._replace(path=f"/{name}").geturl()
+        self.use(name)
+
+    def use(self, name):
+        """The database that is asked, and that programs started from now on
+        use."""
+        url = urllib.parse.urlsplit(
+            self.settings["DATABASE_URL"])._replace(path=f"/{name}").geturl()
         self.environment["DATABASE_URL"] = url
         self.environment["BYOC_DATABASE_URL"] = url
         self.database = psycopg2.connect(url)

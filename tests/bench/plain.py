@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 
+from cycle import Beside
 from ground import BENCH, BIN, Failure, wait_for
 from table import number, print_table
 from usage import Meter, family, peak_mib
@@ -35,7 +36,8 @@ SPAN = """
     FROM plain.phases
 """
 COLUMNS = ("program", "jobs/s", "CPU µs a job", "PostgreSQL's µs a job",
-           "peak MiB", "busiest process")
+           "peak MiB", "busiest process", "worker's jobs/s beside it",
+           "worker / program")
 
 
 def declare(ground):
@@ -52,15 +54,6 @@ def declare(ground):
             channel.queue_bind(queue, queue, queue)
 
 
-def prepare(ground, name):
-    """An empty database with the plain tables, and the API stub."""
-    ground.new_database(name)
-    for setting in ("enable_seqscan", "jit"):  # as the worker's sessions
-        ground.rows(f"ALTER DATABASE {name} SET {setting} = off")
-    ground.rows((BENCH / "plain.sql").read_text())
-    return ground.start_stub()
-
-
 def seed(ground, jobs):
     """New clusters and queues; returns the messages of the first jobs."""
     declare(ground)
@@ -70,49 +63,63 @@ def seed(ground, jobs):
     return [row for row in made if row[0]]
 
 
-def measure(ground, stub, name, jobs, start, publish):
-    """A row of the table, and the jobs/s."""
-    first = seed(ground, jobs)
-    publish(first)
-    total = len(first) * STEPS
-    program = start()
-    meter = Meter({name: [program.pid], "stub": [stub.pid],
-                   **ground.servers()})
-    wait_for(f"{name} to be through",
-             lambda: ground.row(LEFT)[0] == 0, programs=[program])
-    meter.stop()
-    peak = peak_mib(family(program.pid))
-    ground.stop(program)
-    seconds, events, resources = ground.row(SPAN)
-    if (events, resources) != (2 * total, total):
-        raise Failure(f"{name}: {events} events and {resources} resources "
-                      f"of {total} jobs")
-    return total / seconds, (
-        name, number(total / seconds),
-        number(meter.seconds(name) / total * 1e6),
-        number(meter.seconds("postgres") / total * 1e6),
-        number(peak, 1), meter.busiest())
+class Comparison:
+    """The plain tables in a database of their own, and beside them a worker."""
 
+    def __init__(self, ground, name, sizes):
+        self.worker = Beside(ground, f"{name}_worker", sizes["beside"])
+        self.ground, self.name = ground, name
+        ground.new_database(name)
+        # as the worker's sessions
+        for setting in ("enable_seqscan", "enable_bitmapscan", "jit"):
+            ground.rows(f"ALTER DATABASE {name} SET {setting} = off")
+        ground.rows((BENCH / "plain.sql").read_text())
+        self.stub, self.api = ground.start_stub()
 
-def publisher(ground):
-    return lambda first: ground.publish("plain.jobs", first)
+    def publish(self, first):
+        self.ground.publish("plain.jobs", first)
+
+    def measure(self, name, jobs, start, publish=None):
+        """The jobs/s, and a row of the table."""
+        ground = self.ground
+        beside = self.worker.rate()
+        ground.use(self.name)
+        first = seed(ground, jobs)
+        (publish or self.publish)(first)
+        total = len(first) * STEPS
+        program = start()
+        meter = Meter({name: [program.pid], "stub": [self.stub.pid],
+                       **ground.servers()})
+        wait_for(f"{name} to be through",
+                 lambda: ground.row(LEFT)[0] == 0, programs=[program])
+        meter.stop()
+        peak = peak_mib(family(program.pid))
+        ground.stop(program)
+        seconds, events, resources = ground.row(SPAN)
+        if (events, resources) != (2 * total, total):
+            raise Failure(f"{name}: {events} events and {resources} resources "
+                          f"of {total} jobs")
+        rate = total / seconds
+        return rate, (
+            name, number(rate), number(meter.seconds(name) / total * 1e6),
+            number(meter.seconds("postgres") / total * 1e6),
+            number(peak, 1), meter.busiest(), number(beside),
+            number(beside / rate, 2))
 
 
 def limit(ground, sizes):
-    stub, api = prepare(ground, "bench_limit")
-    environment = ground.environment
-    urls = environment["AMQP_URL"], environment["DATABASE_URL"]
+    comparison = Comparison(ground, "bench_limit", sizes)
+    urls = ground.environment["AMQP_URL"], ground.environment["DATABASE_URL"]
     rows = []
-    for name, more in (("plain C loop", [api]),
+    for name, more in (("plain C loop", [comparison.api]),
                        ("plain C loop, no API call", [])):
-        _, row = measure(
-            ground, stub, name, sizes["limit"],
-            lambda: ground.start(BIN / "plain-loop", *urls, *more),
-            publisher(ground))
+        _, row = comparison.measure(
+            name, sizes["limit"],
+            lambda: ground.start(BIN / "plain-loop", *urls, *more))
         rows.append(row)
-    ground.stop(stub)
     print_table("The limit: the same cycle as a plain C loop, in batches of "
-                "256 and without any recovery:", COLUMNS, rows)
+                "256 and without any recovery;\nand what the worker with 256 "
+                "in flight did right before it:", COLUMNS, rows)
 
 
 # ---- Peers ----
@@ -130,21 +137,22 @@ def go_program():
     return program, None
 
 
-def go_rows(ground, stub, api, sizes):
+def go_rows(comparison, sizes):
     program, lack = go_program()
     if lack:
         return [lacking("Go", lack)]
-    results = [measure(ground, stub, f"Go, {goroutines} goroutines",
-                       sizes["go"],
-                       lambda: ground.start(program, goroutines, api),
-                       publisher(ground))
+    results = [comparison.measure(
+                   f"Go, {goroutines} goroutines", sizes["go"],
+                   lambda: comparison.ground.start(
+                       program, goroutines, comparison.api))
                for goroutines in sizes["goroutines"]]
     return [max(results)[1]]
 
 
-def celery_rows(ground, stub, api, sizes):
+def celery_rows(comparison, sizes):
     if not importlib.util.find_spec("celery"):
         return [lacking("Celery", "python3-celery is not installed")]
+    ground = comparison.ground
     os.environ["AMQP_URL"] = ground.settings["AMQP_URL"]
     import celery_peer
 
@@ -152,13 +160,14 @@ def celery_rows(ground, stub, api, sizes):
         for job_id, body in first:
             celery_peer.phase.apply_async([body], task_id=job_id)
 
-    _, row = measure(
-        ground, stub, "Celery, 4 processes", sizes["celery"],
+    _, row = comparison.measure(
+        "Celery, 4 processes", sizes["celery"],
         lambda: ground.start(
             "/usr/bin/python3", "-m", "celery", "--app", "celery_peer",
             "worker", "--pool", "prefork", "--concurrency", 4,
             "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
-            API_URL=api, DATABASE_URL=ground.environment["DATABASE_URL"]),
+            API_URL=comparison.api,
+            DATABASE_URL=ground.environment["DATABASE_URL"]),
         publish)
     return [row]
 
@@ -168,9 +177,7 @@ def lacking(name, why):
 
 
 def peers(ground, sizes):
-    stub, api = prepare(ground, "bench_peers")
-    rows = (go_rows(ground, stub, api, sizes)
-            + celery_rows(ground, stub, api, sizes))
-    ground.stop(stub)
-    print_table("Peers: the same cycle, with one transaction a job:",
-                COLUMNS, rows)
+    comparison = Comparison(ground, "bench_peers", sizes)
+    rows = go_rows(comparison, sizes) + celery_rows(comparison, sizes)
+    print_table("Peers: the same cycle, with one transaction a job; and the "
+                "worker right before it:", COLUMNS, rows)
