@@ -8,7 +8,6 @@ import unittest
 from belt_case import BeltCase
 from probe import Probe
 from sim import wait_for
-from store_case import OUTCOMES
 
 
 class LockedCluster(BeltCase):
@@ -72,9 +71,9 @@ class LockOrder(BeltCase):
                                 "code": "unknown_token", "reason": "No."}}
                 for n, cluster in enumerate(clusters)]
 
-    def commit(self, call, outcomes):
-        return self.world.db(f"SELECT byoc.{call}", json.dumps(outcomes),
-                             role="worker")
+    def commit(self, function, outcomes):
+        return self.world.db(f"SELECT byoc.{function}(%s)",
+                             json.dumps(outcomes), role="worker")
 
     def waiting(self):
         return self.world.db(
@@ -94,12 +93,11 @@ class LockOrder(BeltCase):
             with self.transaction() as holder:
                 holder.execute("SELECT 1 FROM byoc.clusters WHERE id = %s"
                                " FOR UPDATE", (clusters[1],))
-                commits = [pool.submit(self.commit,
-                                       f"commit_phases({OUTCOMES})",
+                commits = [pool.submit(self.commit, "commit_phases",
                                        self.refusals(credential, clusters))]
                 self.await_or_end(commits)
                 commits.append(pool.submit(
-                    self.commit, "commit_credentials(%s)",
+                    self.commit, "commit_credentials",
                     [{"n": 0, "credential_id": credential, "lease_token": 7,
                       "result": "ready"}]))
                 self.await_or_end(commits)
