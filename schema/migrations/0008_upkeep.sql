@@ -126,11 +126,16 @@ BEGIN
            + CASE WHEN waiting THEN byoc.requeue_requests(late) ELSE 0 END;
 END $$;
 
--- Has this phase been waited for in vain, for its message or its worker?
-CREATE FUNCTION byoc.is_lost(p byoc.phases, grace interval) RETURNS boolean
-LANGUAGE sql AS $$
+-- Has this phase been waited for in vain, for its message or its worker? What is
+-- `waiting` and crowded as in requeue_lost.
+CREATE FUNCTION byoc.is_lost(p byoc.phases, grace interval, waiting boolean,
+                             crowded_until timestamptz)
+RETURNS boolean LANGUAGE sql AS $$
     SELECT CASE p.status
-           WHEN 'queued' THEN byoc.is_past(p.due_at + grace, '2 hours')
+           WHEN 'queued' THEN waiting
+               AND byoc.is_past(p.due_at + grace, '2 hours')
+               AND (crowded_until IS NULL
+                    OR crowded_until < clock_timestamp() - grace)
            WHEN 'leased' THEN byoc.is_past(p.lease_until + grace)
            ELSE false END
 $$;
@@ -139,7 +144,7 @@ $$;
 CREATE FUNCTION byoc.requeue_phases(grace interval, waiting boolean)
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    late timestamptz := clock_timestamp() - grace;
+    -- those that are active (byoc.clusters), said so that indexes know
     locked uuid[] := byoc.lock_clusters(ARRAY(
         SELECT p.cluster_id
         FROM (SELECT id, run, credential_id FROM byoc.clusters
@@ -149,9 +154,7 @@ DECLARE
               WHERE goal IN ('refresh', 'repair', 'sweep', 'survey')) c
         JOIN byoc.credentials k ON k.id = c.credential_id
         JOIN byoc.phases p ON p.cluster_id = c.id AND p.run = c.run
-        WHERE byoc.is_lost(p, grace)
-          AND (p.status = 'leased' OR waiting
-               AND (k.crowded_until IS NULL OR k.crowded_until < late))
+        WHERE byoc.is_lost(p, grace, waiting, k.crowded_until)
         ORDER BY p.due_at LIMIT 500));
     lost byoc.phases[];
 BEGIN
@@ -164,9 +167,8 @@ BEGIN
         FROM byoc.clusters c
         JOIN byoc.credentials k ON k.id = c.credential_id
         WHERE c.id = ANY (locked) AND c.active
-          AND p.cluster_id = c.id AND p.run = c.run AND byoc.is_lost(p, grace)
-          AND (p.status = 'leased' OR waiting
-               AND (k.crowded_until IS NULL OR k.crowded_until < late))
+          AND p.cluster_id = c.id AND p.run = c.run
+          AND byoc.is_lost(p, grace, waiting, k.crowded_until)
         RETURNING p
     )
     SELECT array_agg(p) INTO lost FROM requeued;

@@ -56,7 +56,7 @@ EXPLAIN = """
     SET auto_explain.log_level = notice;
     SET client_min_messages = notice;
 """
-# What the worker's store sets for its connection (src/store/store.c).
+# What the worker's store sets for its connection (src/store/open.c).
 SESSION = ("SET enable_seqscan = off; SET enable_bitmapscan = off;"
            " SET jit = off")
 # What the statistics say: nothing yet, or that the tables whose rows come and go

@@ -240,6 +240,8 @@ class Watchdog(StoreCase):
         self.db("DELETE FROM byoc.outbox")
         self.assertEqual(self.requeue(), 0)
         self.assertEqual(self.messages("cluster.phase"), [])
+        (_, lease), = self.leased(leased)
+        self.assertEqual(lease["older_leases"], 1)  # nor forgotten
 
     def test_validations_and_requests(self):
         credential = self.add_credential()
