@@ -22,6 +22,17 @@ RETURNS boolean LANGUAGE sql AS $$
     SELECT moment <= clock_timestamp() OR moment > clock_timestamp() + most
 $$;
 
+-- What events tell of a phase.
+CREATE TYPE byoc.phase_news AS (
+    cluster_id uuid,
+    run integer,
+    phase text,
+    index integer,
+    status text,
+    code text,
+    reason text
+);
+
 -- ---- Jobs ----
 
 -- The messages of phases that have just been queued.

@@ -66,14 +66,21 @@ CREATE FUNCTION byoc.lease_phases(jobs jsonb, worker uuid, lease_ms integer,
                                   share integer, places jsonb)
 RETURNS SETOF byoc.lease LANGUAGE plpgsql AS $$
 DECLARE
-    judged byoc.phase_job[] := byoc.judge_phases(jobs, worker, share, places);
-    locked uuid[] := byoc.lock_clusters(ARRAY(
-        SELECT DISTINCT j.cluster_id FROM unnest(judged) j
-        WHERE j.verdict IN ('leased', 'idle')));
+    asked byoc.phase_job[] := ARRAY(
+        SELECT j FROM jsonb_populate_recordset(NULL::byoc.phase_job, jobs) j);
+    locked byoc.phase_job[] := byoc.lock_jobs(asked);
+    judged byoc.phase_job[];
+    held integer[];
     claimed integer[];
     taken byoc.lease[];
-    started byoc.phases[];
+    started byoc.phase_news[];
 BEGIN
+    IF byoc.may_crowd(locked, share, places) THEN
+        judged := byoc.judge_jobs(asked, NULL, worker, share, places);
+        locked := ARRAY(
+            SELECT l FROM unnest(locked) l WHERE l.n <> ALL (ARRAY(
+                SELECT j.n FROM unnest(judged) j WHERE j.verdict = 'crowded')));
+    END IF;
     WITH leased AS (
         UPDATE byoc.phases p
         SET status = 'leased', lease_owner = worker,
@@ -81,22 +88,23 @@ BEGIN
             lease_until = clock_timestamp()
                           + lease_ms * interval '1 millisecond',
             started_at = coalesce(p.started_at, clock_timestamp()),
-            unanswered_at = CASE WHEN p.status = 'leased' AND NOT j.mine
+            unanswered_at = CASE WHEN p.status = 'leased' AND j.mine IS NOT TRUE
                                  THEN p.lease_until
                                  ELSE p.unanswered_at END
-        FROM unnest(judged) j
+        FROM unnest(locked) j
         JOIN byoc.clusters c ON c.id = j.cluster_id
         JOIN byoc.credentials k ON k.id = c.credential_id
-        -- said of j: said of c, all that are locked would be read for each
-        WHERE j.verdict = 'leased' AND j.cluster_id = ANY (locked)
-          AND c.run = j.run AND c.active AND k.active_sealed_token IS NOT NULL
+        WHERE c.run = j.run AND c.active AND k.active_sealed_token IS NOT NULL
           AND p.cluster_id = j.cluster_id AND p.run = j.run
           AND p.phase = j.phase AND p.index = j.index AND p.job_id = j.job_id
-          AND (p.status = 'queued'
+          AND (p.status = 'queued' AND byoc.is_past(p.due_at, '2 hours')
                OR p.status = 'leased'
                   AND (byoc.is_past(p.lease_until)
                        OR j.mine AND p.lease_owner = worker))
-        RETURNING j.n, p, ROW (j.n, 'leased', 0, c.credential_id,
+        RETURNING j.n, CASE p.leases WHEN 1 THEN
+            ROW (p.cluster_id, p.run, p.phase, p.index, p.status, p.code,
+                 p.reason)::byoc.phase_news END AS started,
+            ROW (j.n, 'leased', 0, c.credential_id,
             c.goal, p.lease_token, p.leases, p.failures, p.outages,
             (1000 * extract(epoch FROM
                 clock_timestamp() - p.started_at))::bigint,
@@ -126,80 +134,107 @@ BEGIN
             c.id, c.name, c.location, c.type, c.workers, c.status,
             c.server_type, c.gateway_type, c.pod_security, c.was_ready,
             c.ingress, array_to_string(c.api_sources, ','),
-            array_to_string(c.ssh_sources, ','), c.ssh_public_key, c.sealed_authorities, c.sealed_join_token,
+            array_to_string(c.ssh_sources, ','), c.ssh_public_key,
+            c.sealed_authorities, c.sealed_join_token,
             (SELECT coalesce(json_agg(r.lease_text), '[]')
              FROM byoc.resources r WHERE r.cluster_id = c.id)
         )::byoc.lease AS lease
     )
     SELECT array_agg(l.n), array_agg(l.lease),
-           array_agg(l.p ORDER BY l.n) FILTER (WHERE (l.p).leases = 1)
+           array_agg(l.started ORDER BY l.n)
+               FILTER (WHERE l.started IS DISTINCT FROM NULL)
     INTO claimed, taken, started FROM leased l;
     IF started IS NOT NULL THEN
         PERFORM byoc.emit_phases(started);
     END IF;
     RETURN QUERY SELECT * FROM unnest(taken);
-    IF cardinality(claimed) = cardinality(judged) THEN
+    IF cardinality(claimed) = cardinality(asked) THEN
         RETURN;
     END IF;
+    judged := coalesce(judged, byoc.judge_jobs(asked, claimed, worker, share,
+                                               places));
     PERFORM byoc.note_crowds(judged)
     WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'crowded');
+    held := ARRAY(SELECT l.n FROM unnest(locked) l);
     PERFORM byoc.stop_without_token(ARRAY(
         SELECT j.cluster_id FROM unnest(judged) j
-        WHERE j.verdict = 'idle' AND j.cluster_id = ANY (locked)))
+        WHERE j.verdict = 'idle' AND j.n = ANY (held)))
     WHERE EXISTS (SELECT FROM unnest(judged) j WHERE j.verdict = 'idle');
     RETURN QUERY
     SELECT l.* FROM unnest(judged) j,
     LATERAL jsonb_populate_record(NULL::byoc.lease, jsonb_build_object(
         'n', j.n, 'verdict',
-        CASE WHEN j.verdict = 'idle' AND j.cluster_id = ANY (locked)
-             THEN 'void'
-             WHEN j.verdict IN ('leased', 'idle') THEN 'busy'
+        CASE WHEN j.verdict = 'idle' AND j.n = ANY (held) THEN 'void'
+             WHEN j.verdict IN ('free', 'idle') THEN 'busy'
              ELSE j.verdict END,
         'wait_ms', coalesce(j.wait_ms, 0),
         'credential_id', j.credential_id)) l
     WHERE (j.n = ANY (claimed)) IS NOT TRUE;
 END $$;
 
--- What is to become of jobs, by what can be seen before anything is locked:
--- leased, if its cluster can be locked and nothing else happens first; idle,
--- if there is no token to work with; or as lease_phases answers. What is void
--- here stays so.
-CREATE FUNCTION byoc.judge_phases(jobs jsonb, worker uuid, share integer,
-                                  places jsonb)
+-- The jobs whose clusters' rows could be locked, with their credentials.
+CREATE FUNCTION byoc.lock_jobs(asked byoc.phase_job[]) RETURNS byoc.phase_job[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ROW (j.n, j.cluster_id, j.run, j.phase, j.index, j.job_id,
+                    j.mine, c.credential_id, NULL, NULL)::byoc.phase_job
+        FROM unnest(asked) j JOIN byoc.clusters c ON c.id = j.cluster_id
+        ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED);
+END $$;
+
+-- Are there more jobs of a credential than may be leased? Some of them may be
+-- void, so that it has places for the others.
+CREATE FUNCTION byoc.may_crowd(jobs byoc.phase_job[], share integer,
+                               places jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM unnest(jobs) j GROUP BY j.credential_id
+        HAVING count(*) > coalesce(
+            (places ->> j.credential_id::text)::integer, share));
+END $$;
+
+-- What is to become of jobs, or of those that were not claimed: free, if nothing
+-- stands in the way but a lock; idle, if there is no token to work with; or as
+-- lease_phases answers.
+CREATE FUNCTION byoc.judge_jobs(asked byoc.phase_job[], claimed integer[],
+                                worker uuid, share integer, places jsonb)
 RETURNS byoc.phase_job[] LANGUAGE plpgsql AS $$
 BEGIN
     RETURN ARRAY(
         SELECT ROW (s.n, s.cluster_id, s.run, s.phase, s.index, s.job_id,
                     s.mine, s.credential_id,
-                    CASE WHEN s.verdict = 'leased' AND s.place > coalesce(
+                    CASE WHEN s.verdict = 'free' AND s.place > coalesce(
                              (places ->> s.credential_id::text)::integer, share)
                          THEN 'crowded' ELSE s.verdict END,
                     s.wait_ms)::byoc.phase_job
-        FROM (SELECT j.*, c.credential_id, v.verdict,
+        FROM (SELECT j.n, j.cluster_id, j.run, j.phase, j.index, j.job_id,
+                     j.mine, c.credential_id, v.verdict,
                      row_number() OVER (PARTITION BY c.credential_id, v.verdict
                                         ORDER BY j.n) AS place,
                      CASE v.verdict WHEN 'busy' THEN
                          ceil(1000 * extract(epoch FROM
                               coalesce(p.lease_until, p.due_at)
                               - clock_timestamp()))::integer END AS wait_ms
-              FROM (SELECT n, cluster_id, run, phase, index, job_id,
-                           coalesce(mine, false) AS mine
-                    FROM jsonb_populate_recordset(NULL::byoc.phase_job, jobs)) j
+              FROM unnest(asked) j
               LEFT JOIN byoc.phases p
                      ON p.cluster_id = j.cluster_id AND p.run = j.run
                     AND p.phase = j.phase AND p.index = j.index
               LEFT JOIN byoc.clusters c ON c.id = p.cluster_id
               LEFT JOIN byoc.credentials k ON k.id = c.credential_id,
               LATERAL (SELECT CASE
+                  WHEN j.n = ANY (claimed) THEN 'leased'
                   WHEN p.job_id IS DISTINCT FROM j.job_id
                     OR p.status NOT IN ('queued', 'leased')
                     OR c.run <> p.run OR NOT c.active THEN 'void'
                   WHEN p.status = 'queued' AND NOT byoc.is_past(p.due_at, '2 hours')
                     OR p.status = 'leased'
                        AND NOT byoc.is_past(p.lease_until)
-                       AND NOT (j.mine AND p.lease_owner = worker) THEN 'busy'
+                       AND NOT (j.mine IS TRUE AND p.lease_owner = worker)
+                       THEN 'busy'
                   WHEN k.active_sealed_token IS NULL THEN 'idle'
-                  ELSE 'leased' END) v(verdict)) s);
+                  ELSE 'free' END) v(verdict)) s);
 END $$;
 
 -- Phases of a crowded credential wait in the broker, for some seconds, and

@@ -45,18 +45,26 @@ RETURNS TABLE (n integer, verdict text) LANGUAGE plpgsql AS $$
 DECLARE
     given byoc.outcome[] := ARRAY(
         SELECT o FROM jsonb_populate_recordset(NULL::byoc.outcome, outcomes) o);
-    locked uuid[] := byoc.lock_clusters(ARRAY(
-        SELECT DISTINCT o.cluster_id FROM unnest(given) o));
-    free byoc.outcome[] := ARRAY(
-        SELECT o FROM unnest(given) o WHERE o.cluster_id = ANY (locked));
+    there record;
+    locked uuid[];
+    free byoc.outcome[] := given;
     stored integer[];
     held integer[];
 BEGIN
-    IF outcomes @? '$[*].credential.sealed_token' THEN
+    SELECT array_agg(DISTINCT o.cluster_id) AS clusters,
+           bool_or(o.credential ? 'sealed_token') AS refusals,
+           bool_or(o.result = 'note') AS notes
+    INTO there FROM unnest(given) o;
+    locked := byoc.lock_clusters(there.clusters);
+    IF cardinality(locked) < cardinality(there.clusters) THEN
+        free := ARRAY(
+            SELECT o FROM unnest(given) o WHERE o.cluster_id = ANY (locked));
+    END IF;
+    IF there.refusals THEN
         free := byoc.judge_refusals(free);
     END IF;
     stored := byoc.store_outcomes(free);
-    IF outcomes @? '$[*] ? (@.result == "note")' THEN
+    IF there.notes THEN
         stored := stored || byoc.held_notes(free);
     END IF;
     IF cardinality(stored) = cardinality(given) THEN
@@ -94,7 +102,7 @@ CREATE FUNCTION byoc.store_outcomes(outcomes byoc.outcome[]) RETURNS integer[]
 LANGUAGE plpgsql AS $$
 DECLARE
     counted integer[];
-    told byoc.phases[];
+    told byoc.phase_news[];
     waiting byoc.phases[];
 BEGIN
     WITH stored AS (
@@ -132,14 +140,19 @@ BEGIN
           AND p.phase = o.phase AND p.index = o.index
           AND p.status = 'leased' AND p.lease_token = o.lease_token
           AND o.result <> 'note'
-        RETURNING o.n, o.result, p
+        RETURNING o.n, CASE WHEN o.result IN ('wait', 'retry') THEN p END
+                           AS waits,
+                  CASE WHEN o.result IN ('done', 'fail') OR p.waits_anew
+                       THEN ROW (p.cluster_id, p.run, p.phase, p.index,
+                                 p.status, p.code, p.reason)::byoc.phase_news
+                       END AS told
     )
     SELECT coalesce(array_agg(n), '{}'),
-           array_agg(p) FILTER (WHERE result IN ('wait', 'retry')),
-           array_agg(p ORDER BY n) FILTER (WHERE result IN ('done', 'fail')
-                                              OR (p).waits_anew)
+           array_agg(s.waits) FILTER (WHERE s.waits IS DISTINCT FROM NULL),
+           array_agg(s.told ORDER BY s.n)
+               FILTER (WHERE s.told IS DISTINCT FROM NULL)
     INTO counted, waiting, told
-    FROM stored;
+    FROM stored s;
     IF waiting IS NOT NULL THEN
         PERFORM byoc.publish_phases(waiting);
     END IF;

@@ -65,7 +65,7 @@ END $$;
 -- queued one waits.
 -- Each tells how far its run has come: of a run that another has replaced, the
 -- phases have to be counted.
-CREATE FUNCTION byoc.emit_phases(changed byoc.phases[]) RETURNS void
+CREATE FUNCTION byoc.emit_phases(changed byoc.phase_news[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH numbered AS (
