@@ -51,9 +51,9 @@ CREATE TYPE byoc.lease AS (
     resources json
 );
 
--- Claims the phases of all jobs received in a tick. Each element of jobs: n,
--- cluster_id, run, phase, index, job_id, and mine: this worker's own lease, the
--- answer to which was lost, may be taken over. `places` says how many jobs of a
+-- Claims the phases of all jobs received in a tick. Each has n, cluster_id, run,
+-- phase, index, job_id, and mine: this worker's own lease, the answer to which
+-- was lost, may be taken over. `places` says how many jobs of a
 -- credential may be leased now, `share` how many of each that is not in it.
 -- Each job gets a row:
 --   leased   it is ours
@@ -62,12 +62,11 @@ CREATE TYPE byoc.lease AS (
 --   crowded  its credential, which is told, has no place left: it waits in the
 --            broker
 --   void     done already, of an older run, or replaced by a newer message
-CREATE FUNCTION byoc.lease_phases(jobs jsonb, worker uuid, lease_ms integer,
-                                  share integer, places jsonb)
+CREATE FUNCTION byoc.lease_phases(asked byoc.phase_job[], worker uuid,
+                                  lease_ms integer, share integer,
+                                  places jsonb)
 RETURNS SETOF byoc.lease LANGUAGE plpgsql AS $$
 DECLARE
-    asked byoc.phase_job[] := ARRAY(
-        SELECT j FROM jsonb_populate_recordset(NULL::byoc.phase_job, jobs) j);
     locked byoc.phase_job[] := byoc.lock_jobs(asked);
     judged byoc.phase_job[];
     held integer[];

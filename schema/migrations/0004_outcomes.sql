@@ -40,11 +40,9 @@ CREATE TYPE byoc.outcome AS (
 --   stored   it counts
 --   lost     the lease was lost: it is discarded
 --   busy     somebody has the cluster or the credential: the same again later
-CREATE FUNCTION byoc.commit_phases(outcomes jsonb)
+CREATE FUNCTION byoc.commit_phases(given byoc.outcome[])
 RETURNS TABLE (n integer, verdict text) LANGUAGE plpgsql AS $$
 DECLARE
-    given byoc.outcome[] := ARRAY(
-        SELECT o FROM jsonb_populate_recordset(NULL::byoc.outcome, outcomes) o);
     there record;
     locked uuid[];
     free byoc.outcome[] := given;

@@ -1,11 +1,13 @@
 /* Outcomes: one transaction stores all that have gathered. */
+#include "rows.h"
 #include "store.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const struct statement commit_phases = {"commit_phases",
-	"SELECT n, verdict FROM byoc.commit_phases($1::jsonb)", 1, true};
+	"SELECT n, verdict FROM byoc.commit_phases($1::byoc.outcome[])", 1,
+	true};
 
 const struct statement commit_credentials = {"commit_credentials",
 	"SELECT n, verdict FROM byoc.commit_credentials($1::jsonb)", 1, true};
@@ -152,44 +154,98 @@ static struct json_object *describe_plan(const struct outcome *outcome)
 	return plan;
 }
 
-static void add_teardown(struct json_object *row, const struct outcome *outcome)
+static struct json_object *describe_refusal(const struct outcome *outcome)
 {
-	json_add_text(row, "swept", outcome->swept);
-	if (outcome->proven_version)
-		json_add_i64(row, "proven", outcome->proven_version);
-	json_add(
-		row, "kept", describe_left(outcome->kept, outcome->kept_count));
+	struct json_object *refused = json_new();
+
+	json_add_text(refused, "sealed_token", outcome->refused_token);
+	json_add_text(refused, "code", outcome->err->code);
+	json_add_text(refused, "reason", outcome->err->text);
+	return refused;
 }
 
-static void add_phase(struct json_object *row, const struct outcome *outcome)
+static bool is_to_come_again(const struct outcome *outcome)
 {
-	json_add_text(row, "cluster_id", outcome->job->subject);
-	json_add_i64(row, "run", outcome->job->run);
-	json_add_text(row, "phase", outcome->job->phase);
-	json_add_i64(row, "index", outcome->job->index);
-	if (outcome->refused_token) {
-		struct json_object *refused = json_new();
-		json_add_text(refused, "sealed_token", outcome->refused_token);
-		json_add_text(refused, "code", outcome->err->code);
-		json_add_text(refused, "reason", outcome->err->text);
-		json_add(row, "credential", refused);
-	}
-	if (outcome->cluster)
-		json_add(row, "cluster", describe_cluster(outcome->cluster));
-	if (outcome->currency) {
-		json_add(row, "plan", describe_plan(outcome));
-		return;
-	}
-	if (outcome->recorded_count)
-		json_add(row, "resources",
-			describe_resources(
-				outcome->recorded, outcome->recorded_count));
-	if (outcome->removed_count)
-		json_add(row, "removed",
-			describe_left(
-				outcome->removed, outcome->removed_count));
-	if (outcome->kept)
-		add_teardown(row, outcome);
+	return outcome->result == RESULT_WAIT ||
+	       outcome->result == RESULT_RETRY;
+}
+
+static const char *code_of(const struct outcome *outcome)
+{
+	return outcome->err && outcome->err->kind ? outcome->err->code : NULL;
+}
+
+static const char *reason_of(const struct outcome *outcome)
+{
+	if (outcome->err && outcome->err->kind)
+		return outcome->err->text;
+	return outcome->result == RESULT_WAIT ? outcome->waiting : NULL;
+}
+
+/* Of a teardown, a survey or what makes something; see commit_phases. */
+static void write_found(struct rows *rows, const struct outcome *outcome)
+{
+	bool plans = outcome->currency;
+	bool tears_down = outcome->kept && !plans;
+
+	rows_add_json(rows,
+		outcome->refused_token ? describe_refusal(outcome) : NULL);
+	rows_add_json(rows,
+		outcome->cluster ? describe_cluster(outcome->cluster) : NULL);
+	rows_add_json(rows, outcome->recorded_count && !plans
+				    ? describe_resources(outcome->recorded,
+					      outcome->recorded_count)
+				    : NULL);
+	rows_add_json(rows, outcome->removed_count && !plans
+				    ? describe_left(outcome->removed,
+					      outcome->removed_count)
+				    : NULL);
+	rows_add_text(rows, tears_down ? outcome->swept : NULL);
+	if (tears_down && outcome->proven_version)
+		rows_add_i64(rows, outcome->proven_version);
+	else
+		rows_add_null(rows);
+	rows_add_json(rows,
+		tears_down ? describe_left(outcome->kept, outcome->kept_count)
+			   : NULL);
+	rows_add_json(rows, plans ? describe_plan(outcome) : NULL);
+}
+
+/* As byoc.outcome. */
+static void write_phase(
+	struct rows *rows, const struct outcome *outcome, size_t n)
+{
+	const struct job *job = outcome->job;
+
+	rows_next(rows);
+	rows_add_i64(rows, (int64_t)n);
+	rows_add_text(rows, job->subject);
+	rows_add_i64(rows, job->run);
+	rows_add_text(rows, job->phase);
+	rows_add_i64(rows, job->index);
+	rows_add_i64(rows, outcome->lease_token);
+	rows_add_text(rows, result_text[outcome->result]);
+	rows_add_text(rows, outcome->wait_queue);
+	if (is_to_come_again(outcome))
+		rows_add_i64(rows, outcome->delay_ms);
+	else
+		rows_add_null(rows);
+	rows_add_text(rows, code_of(outcome));
+	rows_add_text(rows, reason_of(outcome));
+	rows_add_bool(rows, outcome->unanswered);
+	rows_add_bool(rows, outcome->outage);
+	write_found(rows, outcome);
+}
+
+static const char *write_phases(struct transaction *transaction,
+	const struct outcome *outcomes, size_t count)
+{
+	struct rows rows;
+
+	rows_begin(&rows);
+	for (size_t i = 0; i < count; i++)
+		write_phase(&rows, &outcomes[i], i);
+	return rows_end(&rows, transaction->arena);
 }
 
 /* What is JSON already. */
@@ -202,55 +258,45 @@ static void add_written(
 		json_add(row, key, json_parse(text, strlen(text), &ignored));
 }
 
-static void add_credential(
-	struct json_object *row, const struct outcome *outcome)
-{
-	json_add_text(row, "credential_id", outcome->job->subject);
-	add_written(row, "prices", outcome->prices);
-	add_written(row, "audit", outcome->audit);
-}
-
-static struct json_object *describe_outcome(
+static struct json_object *describe_validation(
 	const struct outcome *outcome, size_t n)
 {
 	struct json_object *row = json_new();
 
 	json_add_i64(row, "n", (int64_t)n);
+	json_add_text(row, "credential_id", outcome->job->subject);
 	json_add_i64(row, "lease_token", outcome->lease_token);
 	json_add_text(row, "result", result_text[outcome->result]);
-	if (outcome->wait_queue)
-		json_add_text(row, "queue", outcome->wait_queue);
-	if (outcome->result == RESULT_WAIT || outcome->result == RESULT_RETRY)
+	add_known(row, "queue", outcome->wait_queue);
+	if (is_to_come_again(outcome))
 		json_add_i64(row, "delay_ms", outcome->delay_ms);
-	if (outcome->unanswered)
-		json_add_bool(row, "unanswered", true);
-	if (outcome->outage)
-		json_add_bool(row, "outage", true);
-	if (outcome->waiting && outcome->result == RESULT_WAIT)
-		json_add_text(row, "reason", outcome->waiting);
-	if (outcome->err && outcome->err->kind) {
-		json_add_text(row, "code", outcome->err->code);
-		json_add_text(row, "reason", outcome->err->text);
-	}
-	if (outcome->job->type == JOB_CLUSTER_PHASE)
-		add_phase(row, outcome);
-	else
-		add_credential(row, outcome);
+	add_known(row, "code", code_of(outcome));
+	add_known(row, "reason", reason_of(outcome));
+	add_written(row, "prices", outcome->prices);
+	add_written(row, "audit", outcome->audit);
 	return row;
+}
+
+static const char *describe_validations(struct transaction *transaction,
+	const struct outcome *outcomes, size_t count)
+{
+	struct json_object *rows = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_append(rows, describe_validation(&outcomes[i], i));
+	return parameter_json(transaction, rows);
 }
 
 struct transaction *store_send_outcomes(
 	struct store *store, const struct outcome *outcomes, size_t count)
 {
+	bool phases = outcomes[0].job->type == JOB_CLUSTER_PHASE;
 	struct transaction *transaction =
-		transaction_new(outcomes[0].job->type == JOB_CLUSTER_PHASE
-					? &commit_phases
-					: &commit_credentials);
-	struct json_object *rows = json_new_array();
+		transaction_new(phases ? &commit_phases : &commit_credentials);
 
-	for (size_t i = 0; i < count; i++)
-		json_append(rows, describe_outcome(&outcomes[i], i));
-	transaction->parameters[0] = parameter_json(transaction, rows);
+	transaction->parameters[0] =
+		phases ? write_phases(transaction, outcomes, count)
+		       : describe_validations(transaction, outcomes, count);
 	store_send(store, LANE_OUTCOMES, transaction);
 	return transaction;
 }

@@ -2,6 +2,7 @@
  * Leases: all jobs that came in are claimed together, and each comes back with
  * everything that its phase may need to know; those in the air are held.
  */
+#include "rows.h"
 #include "store.h"
 
 #include <json-c/json.h>
@@ -31,18 +32,59 @@ static struct json_object *describe_subject(const struct job *job, size_t n)
 	return row;
 }
 
-static struct json_object *describe_ask(const struct lease_ask *ask, size_t n)
+/* As byoc.phase_job. What comes of it is the database's part. */
+static void write_phase(
+	struct rows *rows, const struct lease_ask *ask, size_t n)
+{
+	const struct job *job = ask->job;
+
+	rows_next(rows);
+	rows_add_i64(rows, (int64_t)n);
+	rows_add_text(rows, job->subject);
+	rows_add_i64(rows, job->run);
+	rows_add_text(rows, job->phase);
+	rows_add_i64(rows, job->index);
+	rows_add_text(rows, job->id);
+	rows_add_bool(rows, ask->mine);
+	rows_add_null(rows); /* credential_id */
+	rows_add_null(rows); /* verdict */
+	rows_add_null(rows); /* wait_ms */
+}
+
+static const char *write_phases(struct transaction *transaction,
+	const struct lease_ask *asks, size_t count)
+{
+	struct rows rows;
+
+	rows_begin(&rows);
+	for (size_t i = 0; i < count; i++)
+		write_phase(&rows, &asks[i], i);
+	return rows_end(&rows, transaction->arena);
+}
+
+static struct json_object *describe_validation(
+	const struct lease_ask *ask, size_t n)
 {
 	struct json_object *row = describe_subject(ask->job, n);
 
 	json_add_text(row, "job_id", ask->job->id);
 	if (ask->job->type == JOB_CREDENTIAL_AUDIT)
 		json_add_bool(row, "audit", true);
-	if (!is_phase(ask->job) && ask->job->traceparent[0])
+	if (ask->job->traceparent[0])
 		json_add_text(row, "traceparent", ask->job->traceparent);
 	if (ask->mine)
 		json_add_bool(row, "mine", true);
 	return row;
+}
+
+static const char *describe_validations(struct transaction *transaction,
+	const struct lease_ask *asks, size_t count)
+{
+	struct json_object *rows = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_append(rows, describe_validation(&asks[i], i));
+	return parameter_json(transaction, rows);
 }
 
 static struct json_object *describe_places(const struct lease_terms *terms)
@@ -63,11 +105,9 @@ struct transaction *store_send_leases(struct store *store,
 	struct transaction *transaction =
 		transaction_new(phases ? &lease_phases : &lease_credentials);
 	const char **parameters = transaction->parameters;
-	struct json_object *rows = json_new_array();
 
-	for (size_t i = 0; i < count; i++)
-		json_append(rows, describe_ask(&asks[i], i));
-	parameters[0] = parameter_json(transaction, rows);
+	parameters[0] = phases ? write_phases(transaction, asks, count)
+			       : describe_validations(transaction, asks, count);
 	parameters[1] = arena_copy_text(transaction->arena, terms->worker);
 	parameters[2] = parameter_i64(transaction, terms->lease_ms);
 	if (phases) {

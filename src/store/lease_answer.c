@@ -46,7 +46,8 @@ enum column { COLUMN_BEFORE = COLUMN_WAIT_MS, PHASE_COLUMNS(IN_ENUM) };
 const struct statement lease_phases = {"lease_phases",
 	"SELECT n, verdict, wait_ms" PHASE_COLUMNS(
 		IN_SELECT) " FROM byoc.lease_phases("
-			   "$1::jsonb, $2::uuid, $3::integer, $4::integer, $5::jsonb)",
+			   "$1::byoc.phase_job[], $2::uuid, $3::integer,"
+			   " $4::integer, $5::jsonb)",
 	5, true};
 
 const struct statement lease_credentials = {"lease_credentials",

@@ -19,6 +19,11 @@ from world import program
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TOKEN = "byoc1.token"
 WORKER, OTHER = str(uuid.uuid4()), str(uuid.uuid4())
+# What the worker's store writes as rows (src/store/rows.h), made of JSON.
+JOBS = ("ARRAY(SELECT j FROM jsonb_populate_recordset(NULL::byoc.phase_job, %s)"
+        " j)")
+OUTCOMES = ("ARRAY(SELECT o FROM jsonb_populate_recordset(NULL::byoc.outcome,"
+            " %s) o)")
 PLAN = {"prepare": [], "network": ["prepare"], "firewall": ["prepare"],
         "ready": ["network", "firewall"]}
 REMOVAL = {"load_balancers": [], "servers": ["load_balancers"]}
@@ -170,7 +175,7 @@ class StoreCase(unittest.TestCase):
         """{n: (verdict, wait_ms, lease)}"""
         return {n: rest for n, *rest in self.db(
             "SELECT n, verdict, wait_ms, to_json(l)"
-            " FROM byoc.lease_phases(%s, %s, %s, %s, %s) l",
+            f" FROM byoc.lease_phases({JOBS}, %s, %s, %s, %s) l",
             json.dumps(jobs), worker, lease_ms, share,
             json.dumps(places or {}))}
 
@@ -194,7 +199,8 @@ class StoreCase(unittest.TestCase):
 
     def commit(self, *outcomes):
         """[verdict]"""
-        rows = self.db("SELECT n, verdict FROM byoc.commit_phases(%s)"
+        rows = self.db("SELECT n, verdict"
+                       f" FROM byoc.commit_phases({OUTCOMES})"
                        " ORDER BY n", json.dumps(
                            [{**outcome, "n": n}
                             for n, outcome in enumerate(outcomes)]))

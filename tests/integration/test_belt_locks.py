@@ -8,6 +8,7 @@ import unittest
 from belt_case import BeltCase
 from probe import Probe
 from sim import wait_for
+from store_case import OUTCOMES
 
 
 class LockedCluster(BeltCase):
@@ -71,9 +72,9 @@ class LockOrder(BeltCase):
                                 "code": "unknown_token", "reason": "No."}}
                 for n, cluster in enumerate(clusters)]
 
-    def commit(self, function, outcomes):
-        return self.world.db(f"SELECT byoc.{function}(%s)",
-                             json.dumps(outcomes), role="worker")
+    def commit(self, call, outcomes):
+        return self.world.db(f"SELECT byoc.{call}", json.dumps(outcomes),
+                             role="worker")
 
     def waiting(self):
         return self.world.db(
@@ -93,11 +94,12 @@ class LockOrder(BeltCase):
             with self.transaction() as holder:
                 holder.execute("SELECT 1 FROM byoc.clusters WHERE id = %s"
                                " FOR UPDATE", (clusters[1],))
-                commits = [pool.submit(self.commit, "commit_phases",
+                commits = [pool.submit(self.commit,
+                                       f"commit_phases({OUTCOMES})",
                                        self.refusals(credential, clusters))]
                 self.await_or_end(commits)
                 commits.append(pool.submit(
-                    self.commit, "commit_credentials",
+                    self.commit, "commit_credentials(%s)",
                     [{"n": 0, "credential_id": credential, "lease_token": 7,
                       "result": "ready"}]))
                 self.await_or_end(commits)

@@ -5,7 +5,7 @@ import json
 import threading
 import unittest
 
-from store_case import OTHER, PLAN, WORKER, StoreCase
+from store_case import JOBS, OTHER, PLAN, WORKER, StoreCase
 
 
 class Locks(StoreCase):
@@ -114,7 +114,7 @@ class Locks(StoreCase):
                     self.db("SELECT byoc.requeue_lost('-1 hour', true)",
                             on=connection)
                     self.db("SELECT * FROM byoc.lease_phases("
-                            "%s, %s, 0, 100, '{}')",
+                            f"{JOBS}, %s, 0, 100, '{{}}')",
                             json.dumps(order), WORKER, on=connection)
             except Exception as failure:
                 failures.append(failure)

@@ -8,7 +8,7 @@ import re
 import time
 import unittest
 
-from store_case import WORKER, StoreCase
+from store_case import JOBS, OUTCOMES, WORKER, StoreCase
 
 CLUSTERS, ACTIVE = 100000, 5000
 FILL = """
@@ -110,7 +110,7 @@ class Plans(StoreCase):
             " ORDER BY due_at LIMIT 64"))]  # one of a refused token is last
         leased = self.look(
             "lease", "SELECT n, verdict, to_json(l) FROM byoc.lease_phases("
-            "%s, %s, 20000, 100, '{}') l", json.dumps(jobs), WORKER)
+            f"{JOBS}, %s, 20000, 100, '{{}}') l", json.dumps(jobs), WORKER)
         self.assertEqual({verdict for _, verdict, _ in leased}, {"leased"})
         outcomes = [self.outcome(jobs[n], lease, resources=[
             {"kind": "network", "id": n + 1, "name": "n", "phase": "network",
@@ -122,7 +122,7 @@ class Plans(StoreCase):
         outcomes[2] |= {"result": "fail", "credential": {
             "sealed_token": "byoc1.token"}}
         self.assertEqual({verdict for _, verdict in self.look(
-            "commit", "SELECT * FROM byoc.commit_phases(%s)",
+            "commit", f"SELECT * FROM byoc.commit_phases({OUTCOMES})",
             json.dumps(outcomes))}, {"stored"})
         cluster = jobs[3]["cluster_id"]
         self.look("start", "SELECT byoc.start_runs(%s)", json.dumps([{

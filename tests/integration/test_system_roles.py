@@ -118,11 +118,11 @@ NO_WORKER_MAY = (
     f"SELECT byoc.retry_cluster({NOBODY})",
 )
 WORKERS_MAY = (
-    f"SELECT byoc.lease_phases('[]', {NOBODY}, 1000, 1, '{{}}')",
+    f"SELECT byoc.lease_phases('{{}}', {NOBODY}, 1000, 1, '{{}}')",
     f"SELECT byoc.lease_credentials('[]', {NOBODY}, 1000)",
     "SELECT byoc.renew_leases('[]', 1000)",
     "SELECT byoc.start_runs('[]')",
-    "SELECT byoc.commit_phases('[]')",
+    "SELECT byoc.commit_phases('{}')",
     "SELECT byoc.commit_credentials('[]')",
     "SELECT byoc.emit_kubeconfigs('[]')",
     f"SELECT byoc.clear_deleted(ARRAY[{NOBODY}]::uuid[])",

@@ -1,0 +1,35 @@
+/*
+ * A parameter whose type is an array of a composite: rows of values, in the
+ * order of the composite's columns. PostgreSQL reads it with a fraction of what
+ * JSON takes it; a worker knows exactly one version of the schema (open.c).
+ * Its form: PostgreSQL's documentation, "Array Input and Output Syntax" and
+ * "Composite Type Input and Output Syntax".
+ */
+#pragma once
+
+#include <byoc/json.h>
+#include <byoc/memory.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct rows {
+	FILE *out;
+	char *text;
+	size_t size;
+	bool any;      /* rows so far? */
+	bool in_midst; /* values in this row so far? */
+};
+
+void rows_begin(struct rows *rows);
+void rows_next(struct rows *rows); /* begins a row */
+
+void rows_add_null(struct rows *rows);
+void rows_add_i64(struct rows *rows, int64_t number);
+void rows_add_bool(struct rows *rows, bool value);
+void rows_add_text(struct rows *rows, const char *text); /* NULL: null */
+/* Frees the object. NULL: null. */
+void rows_add_json(struct rows *rows, struct json_object *object);
+
+/* The text, in the arena. */
+const char *rows_end(struct rows *rows, struct arena *arena);
