@@ -182,32 +182,53 @@ static const char *reason_of(const struct outcome *outcome)
 	return outcome->result == RESULT_WAIT ? outcome->waiting : NULL;
 }
 
-/* Of a teardown, a survey or what makes something; see commit_phases. */
+static void add_nulls(struct rows *rows, int count)
+{
+	for (int i = 0; i < count; i++)
+		rows_add_null(rows);
+}
+
+/* swept, proven, kept */
+static void write_teardown(struct rows *rows, const struct outcome *outcome)
+{
+	rows_add_text(rows, outcome->swept);
+	if (outcome->proven_version)
+		rows_add_i64(rows, outcome->proven_version);
+	else
+		rows_add_null(rows);
+	rows_add_json(rows, describe_left(outcome->kept, outcome->kept_count));
+}
+
+/* resources, removed, and a teardown's */
+static void write_changes(struct rows *rows, const struct outcome *outcome)
+{
+	rows_add_json(rows, outcome->recorded_count
+				    ? describe_resources(outcome->recorded,
+					      outcome->recorded_count)
+				    : NULL);
+	rows_add_json(rows, outcome->removed_count
+				    ? describe_left(outcome->removed,
+					      outcome->removed_count)
+				    : NULL);
+	if (outcome->kept)
+		write_teardown(rows, outcome);
+	else
+		add_nulls(rows, 3);
+}
+
+/* From credential on. A survey changes nothing. */
 static void write_found(struct rows *rows, const struct outcome *outcome)
 {
 	bool plans = outcome->currency;
-	bool tears_down = outcome->kept && !plans;
 
 	rows_add_json(rows,
 		outcome->refused_token ? describe_refusal(outcome) : NULL);
 	rows_add_json(rows,
 		outcome->cluster ? describe_cluster(outcome->cluster) : NULL);
-	rows_add_json(rows, outcome->recorded_count && !plans
-				    ? describe_resources(outcome->recorded,
-					      outcome->recorded_count)
-				    : NULL);
-	rows_add_json(rows, outcome->removed_count && !plans
-				    ? describe_left(outcome->removed,
-					      outcome->removed_count)
-				    : NULL);
-	rows_add_text(rows, tears_down ? outcome->swept : NULL);
-	if (tears_down && outcome->proven_version)
-		rows_add_i64(rows, outcome->proven_version);
+	if (plans)
+		add_nulls(rows, 5);
 	else
-		rows_add_null(rows);
-	rows_add_json(rows,
-		tears_down ? describe_left(outcome->kept, outcome->kept_count)
-			   : NULL);
+		write_changes(rows, outcome);
 	rows_add_json(rows, plans ? describe_plan(outcome) : NULL);
 }
 
