@@ -32,12 +32,13 @@ EMPTY = """
 """
 # A fifth phase that stays blocked keeps the clusters from becoming running.
 PHASES = """
-    INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
-    SELECT c.id, 1, p.phase, 0, p.needs, 'blocked'
-    FROM byoc.clusters c, LATERAL (VALUES
-        ('ssh_key', '{}'::text[]), ('network', '{ssh_key}'),
-        ('firewall', '{network}'), ('placement_group', '{firewall}'),
-        ('ready', '{ready}')) p (phase, needs)
+    SELECT byoc.add_phases(id, 1, '[
+        {"phase": "ssh_key", "index": 0, "needs": []},
+        {"phase": "network", "index": 0, "needs": ["ssh_key"]},
+        {"phase": "firewall", "index": 0, "needs": ["network"]},
+        {"phase": "placement_group", "index": 0, "needs": ["firewall"]},
+        {"phase": "ready", "index": 0, "needs": ["ready"]}]')
+    FROM byoc.clusters
 """
 QUEUE = "SELECT byoc.queue_phases(array_agg(id)) FROM byoc.clusters"
 TAKE = "DELETE FROM byoc.outbox RETURNING message_id::text, body"
