@@ -221,7 +221,7 @@ CREATE FUNCTION byoc.resource_text(kind text, hetzner_id bigint, name text,
                                    phase text, index integer,
                                    public_address inet, private_address inet,
                                    actions bigint[], why text, service text)
-RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN '{"kind":"' || kind || '","id":' || hetzner_id
            || ',"name":' || to_json(name)
@@ -252,7 +252,7 @@ CREATE TABLE byoc.resources (
     why text,
     -- of a balancer that Kubernetes' controller made: its Service's uid
     service text,
-    lease_text json GENERATED ALWAYS AS (byoc.resource_text(
+    lease_text text NOT NULL GENERATED ALWAYS AS (byoc.resource_text(
         kind, hetzner_id, name, phase, index, public_address, private_address,
         actions, why, service)) STORED,
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -48,7 +48,7 @@ CREATE TYPE byoc.lease AS (
     ssh_public_key text,
     sealed_authorities text,
     sealed_join_token text,
-    resources json
+    resources text -- JSON
 );
 
 -- Claims the phases of all jobs received in a tick. Each has n, cluster_id, run,
@@ -135,7 +135,7 @@ BEGIN
             c.ingress, array_to_string(c.api_sources, ','),
             array_to_string(c.ssh_sources, ','), c.ssh_public_key,
             c.sealed_authorities, c.sealed_join_token,
-            (SELECT coalesce(json_agg(r.lease_text), '[]')
+            (SELECT '[' || coalesce(string_agg(r.lease_text, ','), '') || ']'
              FROM byoc.resources r WHERE r.cluster_id = c.id)
         )::byoc.lease AS lease
     )

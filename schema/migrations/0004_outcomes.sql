@@ -2,6 +2,20 @@
 
 -- ---- Outcomes ----
 
+-- What a phase has made, or found.
+CREATE TYPE byoc.found_resource AS (
+    kind text,
+    id bigint,
+    name text,
+    phase text,
+    index integer,
+    public_address inet,
+    private_address inet,
+    actions bigint[],
+    why text,
+    service text
+);
+
 CREATE TYPE byoc.outcome AS (
     n integer,
     cluster_id uuid,
@@ -18,7 +32,7 @@ CREATE TYPE byoc.outcome AS (
     outage boolean,
     credential jsonb,
     cluster jsonb,
-    resources jsonb,
+    resources byoc.found_resource[],
     removed jsonb,
     swept text,
     proven integer,
@@ -171,7 +185,7 @@ BEGIN
     SELECT bool_or(o.cluster IS NOT NULL) AS clusters,
            bool_or(o.kept IS NOT NULL) AS kept,
            bool_or(o.removed <> '[]') AS removed,
-           bool_or(o.resources <> '[]') AS resources,
+           bool_or(o.resources <> '{}') AS resources,
            bool_or(o.kept IS NOT NULL AND o.result IN ('retry', 'done'))
                AS looked,
            bool_or(o.plan IS NOT NULL) AS plans,
@@ -260,11 +274,7 @@ BEGIN
                                      actions, why, service)
     SELECT o.cluster_id, x.kind, x.id, x.name, x.phase, x.index,
            x.public_address, x.private_address, x.actions, x.why, x.service
-    FROM unnest(outcomes) o,
-         jsonb_to_recordset(o.resources)
-         x(kind text, id bigint, name text, phase text, index integer,
-           public_address inet, private_address inet, actions bigint[],
-           why text, service text)
+    FROM unnest(outcomes) o, unnest(o.resources) x
     -- asked for each: as a join, all resources of a young database are read
     WHERE (SELECT (k.phase, k.index) = (x.phase, x.index)
            FROM byoc.resources k

@@ -36,10 +36,15 @@ _Static_assert(COUNT(result_text) == RESULT_COUNT, "name every result");
 const struct words result_words = {"result", result_text, COUNT(result_text)};
 
 /* What is not said is null to the database. */
+static const char *known(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
 static void add_known(
 	struct json_object *row, const char *key, const char *text)
 {
-	if (text && *text)
+	if (known(text))
 		json_add_text(row, key, text);
 }
 
@@ -57,35 +62,36 @@ static struct json_object *describe_cluster(const struct cluster *cluster)
 	return row;
 }
 
-static struct json_object *describe_resource(const struct resource *resource)
+/* As byoc.found_resource. */
+static void write_resource(struct rows *rows, const struct resource *resource)
 {
-	struct json_object *row = json_new();
-	struct json_object *actions = json_new_array();
-
-	for (size_t i = 0; i < resource->action_count; i++)
-		json_append_i64(actions, resource->actions[i]);
-	json_add_text(row, "kind",
-		words_text(&resource_kind_words, (int)resource->kind));
-	json_add_i64(row, "id", resource->id);
-	json_add_text(row, "name", resource->name);
-	json_add_text(row, "phase", resource->phase);
-	json_add_i64(row, "index", resource->index);
-	add_known(row, "public_address", resource->public_address);
-	add_known(row, "private_address", resource->private_address);
-	json_add(row, "actions", actions);
-	add_known(row, "why", resource->why);
-	add_known(row, "service", resource->service);
-	return row;
+	rows_next(rows);
+	rows_add_text(
+		rows, words_text(&resource_kind_words, (int)resource->kind));
+	rows_add_i64(rows, resource->id);
+	rows_add_text(rows, resource->name);
+	rows_add_text(rows, resource->phase);
+	rows_add_i64(rows, resource->index);
+	rows_add_text(rows, known(resource->public_address));
+	rows_add_text(rows, known(resource->private_address));
+	rows_add_i64s(rows, resource->actions, resource->action_count);
+	rows_add_text(rows, known(resource->why));
+	rows_add_text(rows, known(resource->service));
 }
 
-static struct json_object *describe_resources(
+static void write_resources(struct rows *rows,
 	const struct resource *const *resources, size_t count)
 {
-	struct json_object *rows = json_new_array();
+	struct rows inner;
 
+	if (!count) {
+		rows_add_null(rows);
+		return;
+	}
+	rows_begin(&inner);
 	for (size_t i = 0; i < count; i++)
-		json_append(rows, describe_resource(resources[i]));
-	return rows;
+		write_resource(&inner, resources[i]);
+	rows_add_rows(rows, &inner);
 }
 
 static struct json_object *describe_left(const struct left *left, size_t count)
@@ -202,10 +208,7 @@ static void write_teardown(struct rows *rows, const struct outcome *outcome)
 /* resources, removed, and a teardown's */
 static void write_changes(struct rows *rows, const struct outcome *outcome)
 {
-	rows_add_json(rows, outcome->recorded_count
-				    ? describe_resources(outcome->recorded,
-					      outcome->recorded_count)
-				    : NULL);
+	write_resources(rows, outcome->recorded, outcome->recorded_count);
 	rows_add_json(rows, outcome->removed_count
 				    ? describe_left(outcome->removed,
 					      outcome->removed_count)

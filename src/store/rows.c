@@ -3,11 +3,14 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What is quoted here is quoted twice: in its row, and with it in the array. */
 #define QUOTE "\\\""
 #define ESCAPED_QUOTE "\\\\\\\""
 #define ESCAPED_BACKSLASH "\\\\\\\\"
+#define TO_ESCAPE "\"\\"
+#define TO_QUOTE TO_ESCAPE "(), \t\n\v\f\r"
 
 static void fail(void)
 {
@@ -57,20 +60,43 @@ void rows_add_bool(struct rows *rows, bool value)
 	fputc(value ? 't' : 'f', rows->out);
 }
 
+static void add_escaped(struct rows *rows, const char *text)
+{
+	size_t plain = strcspn(text, TO_ESCAPE);
+
+	while (text[plain]) {
+		fwrite(text, 1, plain, rows->out);
+		fputs(text[plain] == '"' ? ESCAPED_QUOTE : ESCAPED_BACKSLASH,
+			rows->out);
+		text += plain + 1;
+		plain = strcspn(text, TO_ESCAPE);
+	}
+	fputs(text, rows->out);
+}
+
 void rows_add_text(struct rows *rows, const char *text)
 {
+	bool quoted = text && (!*text || text[strcspn(text, TO_QUOTE)]);
+
 	rows_add_null(rows);
 	if (!text)
 		return;
-	fputs(QUOTE, rows->out);
-	for (; *text; text++)
-		if (*text == '"')
-			fputs(ESCAPED_QUOTE, rows->out);
-		else if (*text == '\\')
-			fputs(ESCAPED_BACKSLASH, rows->out);
-		else
-			fputc(*text, rows->out);
-	fputs(QUOTE, rows->out);
+	if (quoted)
+		fputs(QUOTE, rows->out);
+	add_escaped(rows, text);
+	if (quoted)
+		fputs(QUOTE, rows->out);
+}
+
+void rows_add_i64s(struct rows *rows, const int64_t *numbers, size_t count)
+{
+	const char *between = "";
+
+	rows_add_null(rows);
+	fputs(QUOTE "{", rows->out);
+	for (size_t i = 0; i < count; i++, between = ",")
+		fprintf(rows->out, "%s%" PRId64, between, numbers[i]);
+	fputs("}" QUOTE, rows->out);
 }
 
 void rows_add_json(struct rows *rows, struct json_object *object)
@@ -79,15 +105,29 @@ void rows_add_json(struct rows *rows, struct json_object *object)
 	json_free(object);
 }
 
-const char *rows_end(struct rows *rows, struct arena *arena)
+/* Closes the text, which is the caller's to free. */
+static char *close_rows(struct rows *rows)
 {
-	const char *text;
-
 	end_row(rows);
 	fputc('}', rows->out);
 	if (ferror(rows->out) || fclose(rows->out))
 		fail();
-	text = arena_copy_text(arena, rows->text);
-	free(rows->text);
-	return text;
+	return rows->text;
+}
+
+void rows_add_rows(struct rows *rows, struct rows *inner)
+{
+	char *text = close_rows(inner);
+
+	rows_add_text(rows, text);
+	free(text);
+}
+
+const char *rows_end(struct rows *rows, struct arena *arena)
+{
+	char *text = close_rows(rows);
+	const char *copy = arena_copy_text(arena, text);
+
+	free(text);
+	return copy;
 }

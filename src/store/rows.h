@@ -28,8 +28,11 @@ void rows_add_null(struct rows *rows);
 void rows_add_i64(struct rows *rows, int64_t number);
 void rows_add_bool(struct rows *rows, bool value);
 void rows_add_text(struct rows *rows, const char *text); /* NULL: null */
+void rows_add_i64s(struct rows *rows, const int64_t *numbers, size_t count);
 /* Frees the object. NULL: null. */
 void rows_add_json(struct rows *rows, struct json_object *object);
+/* Rows within this one: ends the inner ones. */
+void rows_add_rows(struct rows *rows, struct rows *inner);
 
 /* The text, in the arena. */
 const char *rows_end(struct rows *rows, struct arena *arena);

@@ -39,7 +39,7 @@ Test(store_rows, values_of_every_kind)
 	rows_add_null(&rows);
 	rows_add_bool(&rows, false);
 	rows_add_text(&rows, NULL);
-	expect("{\"(-9007199254740993,t,\\\"ssh_key\\\")\",\"(,f,)\"}");
+	expect("{\"(-9007199254740993,t,ssh_key)\",\"(,f,)\"}");
 }
 
 Test(store_rows, an_empty_text_is_not_null)
@@ -67,4 +67,28 @@ Test(store_rows, json_is_a_text)
 	rows_add_json(&rows, NULL);
 	expect("{\"(\\\"{\\\\\\\"a\\\\\\\":\\\\\\\"b"
 	       "\\\\\\\\\\\\\\\"\\\\\\\"}\\\",)\"}");
+}
+
+Test(store_rows, numbers)
+{
+	const int64_t numbers[] = {1, -2};
+
+	rows_next(&rows);
+	rows_add_i64s(&rows, numbers, 2);
+	rows_add_i64s(&rows, NULL, 0);
+	expect("{\"(\\\"{1,-2}\\\",\\\"{}\\\")\"}");
+}
+
+Test(store_rows, rows_within_a_row)
+{
+	struct rows inner;
+
+	rows_begin(&inner);
+	rows_next(&inner);
+	rows_add_text(&inner, "a b");
+	rows_next(&rows);
+	rows_add_i64(&rows, 1);
+	rows_add_rows(&rows, &inner);
+	expect("{\"(1,\\\"{\\\\\\\"(\\\\\\\\\\\\\\\"a b"
+	       "\\\\\\\\\\\\\\\")\\\\\\\"}\\\")\"}");
 }
