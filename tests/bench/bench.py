@@ -15,15 +15,15 @@ from ground import Failure, Ground
 FULL = {
     "worker": [(1, 1, 600), (16, 1, 3000), (64, 1, 8000), (256, 1, 24000),
                (1024, 1, 24000), (256, 2, 24000), (256, 4, 24000)],
-    "limit": 20000, "go": 8000, "goroutines": (64, 256), "celery": 1200,
-    "beside": 16000,
+    "limit": 10000, "go": 3000, "goroutines": (64, 256), "celery": 600,
+    "beside": 10000,
     "clusters": [(1, False), (10, False), (100, False), (400, False),
                  (10, True), (100, True), (400, True)],
     "deletions": 12,
 }
 QUICK = {
     "worker": [(1, 1, 60), (64, 1, 1000), (256, 1, 2000), (256, 2, 2000)],
-    "limit": 4000, "go": 1000, "goroutines": (64,), "celery": 200,
+    "limit": 2000, "go": 600, "goroutines": (64,), "celery": 100,
     "beside": 2000,
     "clusters": [(1, False), (10, False), (10, True)],
     "deletions": 5,

@@ -101,8 +101,7 @@ def measure(ground, stub, in_flight, processes, jobs):
 
 
 class Beside:
-    """The worker with 256 in flight, measured anew right before each program
-    that it is compared with: machines change from minute to minute."""
+    """The worker with 256 in flight, by turns with what it is compared with."""
 
     def __init__(self, ground, name, jobs):
         self.ground, self.name, self.jobs = ground, name, jobs

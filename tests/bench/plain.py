@@ -2,8 +2,10 @@
 call as a job of byoc-worker, on tables of their own (plain.sql)."""
 
 import importlib.util
+import operator
 import os
 import shutil
+import statistics
 import subprocess
 
 from cycle import Beside
@@ -12,6 +14,7 @@ from table import number, print_table
 from usage import Meter, family, peak_mib
 
 STEPS = 4
+ROUNDS = 3  # machines change from minute to minute
 SEED = """
     WITH made AS (
         INSERT INTO plain.clusters (id)
@@ -64,7 +67,8 @@ def seed(ground, jobs):
 
 
 class Comparison:
-    """The plain tables in a database of their own, and beside them a worker."""
+    """The plain tables in a database of their own, and beside them a worker:
+    by turns, the medians of a few rounds."""
 
     def __init__(self, ground, name, sizes):
         self.worker = Beside(ground, f"{name}_worker", sizes["beside"])
@@ -79,13 +83,11 @@ class Comparison:
     def publish(self, first):
         self.ground.publish("plain.jobs", first)
 
-    def measure(self, name, jobs, start, publish=None):
-        """The jobs/s, and a row of the table."""
+    def once(self, name, jobs, start, publish):
         ground = self.ground
-        beside = self.worker.rate()
         ground.use(self.name)
         first = seed(ground, jobs)
-        (publish or self.publish)(first)
+        publish(first)
         total = len(first) * STEPS
         program = start()
         meter = Meter({name: [program.pid], "stub": [self.stub.pid],
@@ -99,12 +101,21 @@ class Comparison:
         if (events, resources) != (2 * total, total):
             raise Failure(f"{name}: {events} events and {resources} resources "
                           f"of {total} jobs")
-        rate = total / seconds
+        return (total / seconds, meter.seconds(name) / total * 1e6,
+                meter.seconds("postgres") / total * 1e6, peak, meter.busiest())
+
+    def measure(self, name, jobs, start, publish=None):
+        """The jobs/s, and a row of the table."""
+        beside, found = zip(*(
+            (self.worker.rate(),
+             self.once(name, jobs, start, publish or self.publish))
+            for _ in range(ROUNDS)))
+        *columns, busiest = zip(*found)
+        rate, cpu, postgres, peak = map(statistics.median, columns)
+        ratio = statistics.median(map(operator.truediv, beside, columns[0]))
         return rate, (
-            name, number(rate), number(meter.seconds(name) / total * 1e6),
-            number(meter.seconds("postgres") / total * 1e6),
-            number(peak, 1), meter.busiest(), number(beside),
-            number(beside / rate, 2))
+            name, number(rate), number(cpu), number(postgres), number(peak, 1),
+            busiest[-1], number(statistics.median(beside)), number(ratio, 2))
 
 
 def limit(ground, sizes):
@@ -118,8 +129,8 @@ def limit(ground, sizes):
             lambda: ground.start(BIN / "plain-loop", *urls, *more))
         rows.append(row)
     print_table("The limit: the same cycle as a plain C loop, in batches of "
-                "256 and without any recovery;\nand what the worker with 256 "
-                "in flight did right before it:", COLUMNS, rows)
+                "256 and without any recovery;\nby turns with the worker with "
+                "256 in flight, medians of three rounds:", COLUMNS, rows)
 
 
 # ---- Peers ----
@@ -179,5 +190,5 @@ def lacking(name, why):
 def peers(ground, sizes):
     comparison = Comparison(ground, "bench_peers", sizes)
     rows = go_rows(comparison, sizes) + celery_rows(comparison, sizes)
-    print_table("Peers: the same cycle, with one transaction a job; and the "
-                "worker right before it:", COLUMNS, rows)
+    print_table("Peers: the same cycle, with one transaction a job; by turns "
+                "with the worker\nas above:", COLUMNS, rows)
