@@ -121,7 +121,7 @@ GRANT SELECT (id, name, credential_id, location, type, workers, server_type,
               removal, survey, proven_version, swept_at)
     ON byoc.clusters TO byoc_worker;
 
-GRANT SELECT, UPDATE (sequence, phases_total, phases_done)
+GRANT SELECT, UPDATE (sequence, run, traceparent, phases_total, phases_done)
     ON byoc.progress TO byoc_worker;
 
 GRANT SELECT,

@@ -149,13 +149,16 @@ CREATE INDEX clusters_goal ON byoc.clusters (goal)
 CREATE INDEX clusters_requested ON byoc.clusters (requested_at)
     WHERE requested_at IS NOT NULL; -- for the watchdog
 
--- What every job moves on, apart from the cluster's wide row and its checks:
--- changed under the lock on that row only.
+-- What every job moves on, apart from the cluster's wide row and its checks, with
+-- what its events tell of the run: changed under the lock on that row only.
 CREATE TABLE byoc.progress (
     cluster_id uuid PRIMARY KEY REFERENCES byoc.clusters ON DELETE CASCADE,
     -- of the newest event
     sequence bigint NOT NULL DEFAULT 0,
-    -- the phases of the current run, and how many of them are done
+    -- as the cluster's
+    run integer NOT NULL DEFAULT 0,
+    traceparent text,
+    -- the phases of that run, and how many of them are done
     phases_total integer NOT NULL DEFAULT 0,
     phases_done integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);

@@ -300,9 +300,11 @@ END $$;
 CREATE FUNCTION byoc.add_phases(cluster uuid, new_run integer, plan jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE byoc.progress
-    SET phases_total = jsonb_array_length(plan), phases_done = 0
-    WHERE cluster_id = cluster;
+    UPDATE byoc.progress g
+    SET run = new_run, traceparent = c.traceparent,
+        phases_total = jsonb_array_length(plan), phases_done = 0
+    FROM byoc.clusters c
+    WHERE c.id = cluster AND g.cluster_id = c.id;
     INSERT INTO byoc.phases (cluster_id, run, phase, index, needs, status)
     SELECT cluster, new_run, p.phase, p.index, p.needs, 'blocked'
     FROM jsonb_to_recordset(plan) p(phase text, index integer, needs text[]);

@@ -236,7 +236,8 @@ BEGIN
         WHERE c.id = ANY (ids) AND c.status = 'deleted' AND NOT c.active
         RETURNING c.id, c.run
     ), reset AS (
-        UPDATE byoc.progress g SET phases_total = 1, phases_done = 0
+        UPDATE byoc.progress g
+        SET run = begun.run, phases_total = 1, phases_done = 0
         FROM begun WHERE g.cluster_id = begun.id
     ), queued AS (
         INSERT INTO byoc.phases AS p (cluster_id, run, phase, index, needs,

@@ -73,36 +73,36 @@ BEGIN
         SET sequence = g.sequence + cardinality(k.phases),
             phases_done = g.phases_done + (
                 SELECT count(*) FROM unnest(k.phases) p
-                WHERE p.run = c.run AND p.status = 'done')
+                WHERE p.run = g.run AND p.status = 'done')
         FROM (SELECT p.cluster_id, array_agg(p) AS phases
               FROM unnest(changed) p GROUP BY 1) k
-        JOIN byoc.clusters c ON c.id = k.cluster_id
         WHERE g.cluster_id = k.cluster_id
-        RETURNING c.id, c.traceparent, c.run, g.phases_done, g.phases_total,
-                  k.phases, g.sequence - cardinality(k.phases) AS before
+        RETURNING g.cluster_id AS id, g.traceparent, g.run, g.phases_done,
+                  g.phases_total, k.phases,
+                  g.sequence - cardinality(k.phases) AS before
     )
     INSERT INTO byoc.events (cluster_id, sequence, name, data, traceparent)
-    SELECT c.id, c.before + p.ordinality,
+    SELECT g.id, g.before + p.ordinality,
            CASE p.status WHEN 'leased' THEN 'phase.started'
                          WHEN 'done' THEN 'phase.done'
                          WHEN 'queued' THEN 'phase.waiting'
                          ELSE 'phase.failed' END,
-           ('{"cluster_id": "' || c.id || '", "run": ' || p.run
+           ('{"cluster_id": "' || g.id || '", "run": ' || p.run
             || ', "phase": "' || p.phase || '", "index": ' || p.index
             || coalesce(', "code": ' || to_json(p.code), '')
             || coalesce(', "reason": ' || to_json(p.reason), '')
             || ', "phases_done": '
-            || CASE c.run WHEN p.run THEN c.phases_done ELSE (
+            || CASE g.run WHEN p.run THEN g.phases_done ELSE (
                    SELECT count(*) FROM byoc.phases o
-                   WHERE o.cluster_id = c.id AND o.run = p.run
+                   WHERE o.cluster_id = g.id AND o.run = p.run
                      AND o.status = 'done') END
             || ', "phases_total": '
-            || CASE c.run WHEN p.run THEN c.phases_total ELSE (
+            || CASE g.run WHEN p.run THEN g.phases_total ELSE (
                    SELECT count(*) FROM byoc.phases o
-                   WHERE o.cluster_id = c.id AND o.run = p.run) END
+                   WHERE o.cluster_id = g.id AND o.run = p.run) END
             || '}')::json,
-           c.traceparent
-    FROM numbered c, unnest(c.phases) WITH ORDINALITY p;
+           g.traceparent
+    FROM numbered g, unnest(g.phases) WITH ORDINALITY p;
 END $$;
 
 -- Tells of the status that clusters have now, or of what else has happened.

@@ -56,6 +56,10 @@ class FourBadTenants(BeltCase):
             " (name, credential_id, location, type, status, run)"
             " SELECT 'b' || n, %s, 'fsn1', 'dedicated', 'provisioning', 1"
             " FROM generate_series(1, %s) n", credential, clusters)
+        self.world.db(
+            "UPDATE byoc.progress SET run = 1 WHERE cluster_id IN"
+            " (SELECT id FROM byoc.clusters WHERE credential_id = %s)",
+            credential)
         self.publish(self.world.db(
             "INSERT INTO byoc.phases (cluster_id, run, phase, index, needs,"
             " status, job_id, due_at)"

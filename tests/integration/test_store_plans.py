@@ -35,8 +35,8 @@ FILL = """
                 ELSE now() + (i > 0)::integer * interval '5 minutes' END
     FROM byoc.clusters c, generate_series(0, 7) i
     WHERE c.status = 'provisioning' OR i < 2;
-    INSERT INTO byoc.progress (cluster_id, sequence)
-    SELECT id, 1 FROM byoc.clusters;
+    INSERT INTO byoc.progress (cluster_id, sequence, run)
+    SELECT id, 1, run FROM byoc.clusters;
     INSERT INTO byoc.resources (cluster_id, kind, hetzner_id, name, phase,
                                 index)
     SELECT id, 'server', row_number() OVER (), 'n', 'server', 0
