@@ -239,14 +239,7 @@ static void write_found(struct rows *rows, const struct outcome *outcome)
 static void write_phase(
 	struct rows *rows, const struct outcome *outcome, size_t n)
 {
-	const struct job *job = outcome->job;
-
-	rows_next(rows);
-	rows_add_i64(rows, (int64_t)n);
-	rows_add_text(rows, job->subject);
-	rows_add_i64(rows, job->run);
-	rows_add_text(rows, job->phase);
-	rows_add_i64(rows, job->index);
+	rows_next_phase(rows, outcome->job, n);
 	rows_add_i64(rows, outcome->lease_token);
 	rows_add_text(rows, result_text[outcome->result]);
 	rows_add_text(rows, outcome->wait_queue);

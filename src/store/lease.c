@@ -4,10 +4,6 @@
  */
 #include "rows.h"
 #include "store.h"
-
-#include <json-c/json.h>
-#include <string.h>
-
 const struct statement renew_leases = {"renew_leases",
 	"SELECT byoc.renew_leases($1::jsonb, $2::integer)", 2, false};
 
@@ -36,15 +32,8 @@ static struct json_object *describe_subject(const struct job *job, size_t n)
 static void write_phase(
 	struct rows *rows, const struct lease_ask *ask, size_t n)
 {
-	const struct job *job = ask->job;
-
-	rows_next(rows);
-	rows_add_i64(rows, (int64_t)n);
-	rows_add_text(rows, job->subject);
-	rows_add_i64(rows, job->run);
-	rows_add_text(rows, job->phase);
-	rows_add_i64(rows, job->index);
-	rows_add_text(rows, job->id);
+	rows_next_phase(rows, ask->job, n);
+	rows_add_text(rows, ask->job->id);
 	rows_add_bool(rows, ask->mine);
 	rows_add_null(rows); /* credential_id */
 	rows_add_null(rows); /* verdict */

@@ -41,6 +41,16 @@ void rows_next(struct rows *rows)
 	rows->in_midst = false;
 }
 
+void rows_next_phase(struct rows *rows, const struct job *job, size_t n)
+{
+	rows_next(rows);
+	rows_add_i64(rows, (int64_t)n);
+	rows_add_text(rows, job->subject);
+	rows_add_i64(rows, job->run);
+	rows_add_text(rows, job->phase);
+	rows_add_i64(rows, job->index);
+}
+
 void rows_add_null(struct rows *rows)
 {
 	if (rows->in_midst)

@@ -9,6 +9,7 @@
 
 #include <byoc/json.h>
 #include <byoc/memory.h>
+#include <byoc/model.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@ struct rows {
 
 void rows_begin(struct rows *rows);
 void rows_next(struct rows *rows); /* begins a row */
+/* Begins one with n, cluster_id, run, phase and index of a job for a phase. */
+void rows_next_phase(struct rows *rows, const struct job *job, size_t n);
 
 void rows_add_null(struct rows *rows);
 void rows_add_i64(struct rows *rows, int64_t number);

@@ -2,7 +2,6 @@
 call as a job of byoc-worker, on tables of their own (plain.sql)."""
 
 import importlib.util
-import operator
 import os
 import shutil
 import statistics
@@ -112,7 +111,8 @@ class Comparison:
             for _ in range(ROUNDS)))
         *columns, busiest = zip(*found)
         rate, cpu, postgres, peak = map(statistics.median, columns)
-        ratio = statistics.median(map(operator.truediv, beside, columns[0]))
+        ratio = statistics.median(
+            ours / theirs for ours, theirs in zip(beside, columns[0]))
         return rate, (
             name, number(rate), number(cpu), number(postgres), number(peak, 1),
             busiest[-1], number(statistics.median(beside)), number(ratio, 2))
